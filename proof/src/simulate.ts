@@ -31,7 +31,6 @@ const PROGRESS_STEPS = 100_000
 // Workers that do not know the results of their settles, beside callers that publish again.
 const SECOND_LIVES: Partial<Story> = {
   world: 'node',
-  keepCompleted: false,
   faults: ['commit is ambiguous', 'event is published again', 'process pauses'],
 }
 // Workers that continue with rows that were put in line meanwhile.

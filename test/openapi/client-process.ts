@@ -124,7 +124,11 @@ assert.equal(
 
 assert.match((await taken(client.POST('/endpoints/{id}/test', { params: { path } }))).eventId, /^evt_/)
 assert.equal(
-  (await taken(client.POST('/endpoints/{id}/replay', { params: { path }, body: { status: 'completed' } }))).more,
+  (
+    await taken(
+      client.POST('/endpoints/{id}/replay', { params: { path }, body: { settledBefore: '2026-01-01T00:00:00Z' } }),
+    )
+  ).more,
   false,
 )
 assert.ok(

@@ -2,7 +2,7 @@ import { completeEvent } from '@keepsend/outbox'
 import { DELIVERY_UNCONFIRMED, MAX_FREE_CRASHES } from '@keepsend/outbox/internal'
 import { describe, expect, it } from 'vitest'
 import { copies, startReceiver } from './receiver.ts'
-import { PATIENCE_MS, rig, until } from './rig.ts'
+import { PATIENCE_MS, recordDeletedRows, rig, until } from './rig.ts'
 import { startWorker } from './worker.ts'
 
 describe('a process that dies', { timeout: PATIENCE_MS }, () => {
@@ -18,14 +18,14 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
       if (theirs && receiver.requests.length >= 50) worker.kill('SIGKILL')
       else request.answer()
     })
-    const { engine, file, queue, rows, addEndpoint, publish } = await rig({ engine: { keepCompleted: true } })
+    const { engine, file, queue, connection, rows, addEndpoint, publish } = await rig()
+    const deleted = recordDeletedRows(connection)
     const { secret } = await addEndpoint(receiver.url)
     const ids = await publish(EVENTS)
     const worker = await startWorker({
       file,
       queue: { concurrency: CONCURRENCY, settleBatch: SETTLE_BATCH },
       userAgent: dying,
-      keepCompleted: true,
     })
     await worker.exited
     const begun = rows().filter(({ claimedAt }) => claimedAt !== null)
@@ -33,13 +33,13 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     expect(begun.length).toBeLessThanOrEqual(IN_FLIGHT)
 
     await queue.start(engine)
-    await until(() => rows().every(({ status }) => status === 'completed'))
+    await until(() => rows().length === 0)
     expect(new Set(receiver.requests.map(({ id }) => id))).toEqual(new Set(ids))
     expect(copies(receiver.requests).filter((count) => count > 1).length).toBeLessThanOrEqual(IN_FLIGHT)
     expect(Math.max(...copies(receiver.requests))).toBeLessThanOrEqual(2)
     receiver.verifyAll(secret)
     // Rows in flight are marked with the crash, and their attempt does not count.
-    const marked = rows().filter(({ crashes }) => crashes > 0)
+    const marked = deleted().filter(({ crashes }) => crashes > 0)
     expect(marked.map(({ id }) => id)).toEqual(begun.map(({ id }) => id))
     expect(marked.map(({ crashes, attempts }) => [crashes, attempts])).toEqual(marked.map(() => [1, 1]))
   })
@@ -48,11 +48,10 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     const receiver = await startReceiver((request) => {
       if (request.headers['user-agent'] !== 'stopped') request.answer()
     })
-    const { engine, file, queue, db, connection, rows, addEndpoint, publish } = await rig({
-      engine: { keepCompleted: true },
-    })
+    const { engine, file, queue, db, connection, rows, addEndpoint, publish } = await rig()
+    const deleted = recordDeletedRows(connection)
     await addEndpoint(receiver.url)
-    const worker = await startWorker({ file, queue: {}, userAgent: 'stopped', keepCompleted: true })
+    const worker = await startWorker({ file, queue: {}, userAgent: 'stopped' })
     await publish(1)
     await receiver.arrived(1)
     const [claimed] = rows()
@@ -71,15 +70,15 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
     })
     connection.pragma('busy_timeout = 5000')
     await queue.start(engine)
-    await until(() => rows()[0]?.status === 'completed')
-    const after = rows()
+    await until(() => rows().length === 0)
+    const after = deleted()
     expect(after).toMatchObject([{ moves: 2, attempts: 1, crashes: 1 }])
 
     // The response to the first attempt lies in the worker's socket when it continues.
     receiver.requests[0]?.answer()
     worker.kill('SIGCONT')
     await worker.logged('settle rejected: lease lost, another worker owns the delivery')
-    expect(rows()).toEqual(after)
+    expect([rows(), deleted()]).toEqual([[], after])
     expect(await completeEvent(db, { id: claimed?.id ?? '', gen: claimed?.gen ?? 0 })).toBe('lost')
     expect(receiver.requests).toHaveLength(2)
     await worker.stop()
@@ -87,9 +86,8 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
 
   it('repeatedly on the last attempt fails the row as delivery_unconfirmed, after the crashes that count no attempt', async () => {
     const receiver = await startReceiver()
-    const { engine, queue, connection, rows, log, addEndpoint, publish } = await rig({
-      engine: { keepCompleted: true },
-    })
+    const { engine, queue, connection, rows, log, addEndpoint, publish } = await rig()
+    const deleted = recordDeletedRows(connection)
     await addEndpoint(receiver.url)
     const [uncounted, failed] = await publish(2)
     // Both as a dead worker left them: the last attempt counted, the claim marked, the lease expired.
@@ -100,8 +98,8 @@ describe('a process that dies', { timeout: PATIENCE_MS }, () => {
       .run(`${failed}`, MAX_FREE_CRASHES, MAX_FREE_CRASHES - 1)
     await queue.start(engine)
     await until(() => rows().every(({ status }) => status !== 'pending'))
+    expect(deleted()).toMatchObject([{ attempts: 10, crashes: MAX_FREE_CRASHES }])
     expect(rows()).toMatchObject([
-      { status: 'completed', attempts: 10, crashes: MAX_FREE_CRASHES },
       { status: 'failed', attempts: 10, crashes: MAX_FREE_CRASHES + 1, lastError: DELIVERY_UNCONFIRMED, dueAt: null },
     ])
     expect(receiver.requests.map(({ id }) => id)).toEqual([uncounted])

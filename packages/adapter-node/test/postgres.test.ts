@@ -1,12 +1,13 @@
 import { TEST_KEYS } from './keys.ts'
 import { completeEvent } from '@keepsend/outbox'
+import { pendingEvents, sqlText } from '@keepsend/outbox/internal'
 import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createSchema } from '../../../test/postgres/schema.ts'
 import { DurableEventQueue, createNodeServer, openPostgres } from '../src/index.ts'
-import { postgresRig } from './postgres-rig.ts'
+import { type PostgresRig, postgresRig } from './postgres-rig.ts'
 import { copies, startReceiver } from './receiver.ts'
-import { LOOPBACK, PATIENCE_MS, delivered, until } from './rig.ts'
+import { LOOPBACK, PATIENCE_MS, type StandingRow, delivered, standingRows, until } from './rig.ts'
 import { startWorker } from './worker.ts'
 
 /** The test's own connection to the URL. */
@@ -15,6 +16,21 @@ async function connect(url: string): Promise<pg.Client> {
   await client.connect()
   onTestFinished(() => client.end())
   return client
+}
+
+/** Records each row as it is when its delivery deletes it; the function reads them. */
+async function recordDeletedRows({ url, db }: PostgresRig): Promise<() => Promise<StandingRow[]>> {
+  const client = await connect(url)
+  await client.query(`
+    create table deleted_events (like pending_events);
+    create function record_deleted() returns trigger language plpgsql as $$
+      begin
+        insert into deleted_events select old.*;
+        return old;
+      end $$;
+    create trigger record_deleted before delete on pending_events for each row execute function record_deleted()`)
+  const all = sqlText`select ${pendingEvents.all} from deleted_events order by id`
+  return async () => standingRows((await db.run(all)).rows)
 }
 
 describe('on Postgres', { timeout: PATIENCE_MS }, () => {
@@ -184,15 +200,14 @@ describe('several processes on one Postgres', { timeout: PATIENCE_MS }, () => {
       // The dying one has all slots in use and gets no response.
       if (request.headers['user-agent'] !== 'dying') request.answer()
     })
-    const { engine, url, queue, rows, untilRows, addEndpoint, publish } = await postgresRig({
-      engine: { keepCompleted: true },
-    })
+    const made = await postgresRig()
+    const { engine, url, queue, rows, untilRows, addEndpoint, publish } = made
+    const deletedRows = await recordDeletedRows(made)
     await addEndpoint(receiver.url)
     const worker = await startWorker({
       postgres: url,
       queue: { concurrency: 4 },
       userAgent: 'dying',
-      keepCompleted: true,
     })
     const [first] = [await publish(4)]
     await receiver.arrived(4)
@@ -207,9 +222,10 @@ describe('several processes on one Postgres', { timeout: PATIENCE_MS }, () => {
     // All rows of the second arrive before the leases of the first expire.
     const meanwhile = receiver.requests.slice(4, 24).map(({ id }) => id)
     expect(meanwhile.sort()).toEqual(second.toSorted())
-    await untilRows((all) => all.every(({ status }) => status === 'completed'))
+    await untilRows((all) => all.length === 0)
     expect(new Set(receiver.requests.map(({ id }) => id))).toEqual(new Set([...first, ...second]))
-    expect((await rows()).filter(({ crashes }) => crashes > 0).map(({ id }) => id)).toEqual(orphans.map(({ id }) => id))
+    const marked = (await deletedRows()).filter(({ crashes }) => crashes > 0)
+    expect(marked.map(({ id }) => id)).toEqual(orphans.map(({ id }) => id))
     expect(Math.max(...copies(receiver.requests))).toBe(2)
   })
 
@@ -217,11 +233,11 @@ describe('several processes on one Postgres', { timeout: PATIENCE_MS }, () => {
     const receiver = await startReceiver((request) => {
       if (request.headers['user-agent'] !== 'frozen') request.answer()
     })
-    const { engine, url, queue, db, rows, untilRows, addEndpoint, publish } = await postgresRig({
-      engine: { keepCompleted: true },
-    })
+    const made = await postgresRig()
+    const { engine, url, queue, db, rows, untilRows, addEndpoint, publish } = made
+    const deletedRows = await recordDeletedRows(made)
     await addEndpoint(receiver.url)
-    const worker = await startWorker({ postgres: url, queue: {}, userAgent: 'frozen', keepCompleted: true })
+    const worker = await startWorker({ postgres: url, queue: {}, userAgent: 'frozen' })
     await publish(1)
     await receiver.arrived(1)
     worker.kill('SIGSTOP')
@@ -229,15 +245,15 @@ describe('several processes on one Postgres', { timeout: PATIENCE_MS }, () => {
     expect(claimed).toMatchObject({ status: 'pending', moves: 1, attempts: 1 })
     // The lease expires, because it is not renewed.
     await queue.start(engine)
-    await untilRows(([row]) => row?.status === 'completed')
-    const after = await rows()
+    await untilRows((all) => all.length === 0)
+    const after = await deletedRows()
     expect(after).toMatchObject([{ moves: 2, attempts: 1, crashes: 1 }])
 
     // The response to the first attempt lies in the worker's socket when it continues.
     receiver.requests[0]?.answer()
     worker.kill('SIGCONT')
     await worker.logged('settle rejected: lease lost, another worker owns the delivery')
-    expect(await rows()).toEqual(after)
+    expect([await rows(), await deletedRows()]).toEqual([[], after])
     expect(await completeEvent(db, { id: claimed?.id ?? '', gen: claimed?.gen ?? 0 })).toBe('lost')
     expect(receiver.requests).toHaveLength(2)
     await worker.stop()

@@ -62,6 +62,17 @@ export function standingRows(rows: readonly Row[]): StandingRow[] {
   return readPendingEvents(rows).map((row) => ({ ...row, moves: row.gen - row.createdAt }))
 }
 
+/** Records each row as it is when its delivery deletes it; the function reads them. */
+export function recordDeletedRows(connection: Database.Database): () => StandingRow[] {
+  connection.exec(`
+    create table deleted_events as select * from pending_events where false;
+    create trigger record_deleted before delete on pending_events begin
+      insert into deleted_events select * from pending_events where id = old.id;
+    end`)
+  const read = connection.prepare<[], Row>(`select ${pendingEvents.all.sql} from deleted_events order by id`)
+  return () => standingRows(read.all())
+}
+
 /** For tests that wait for a lease to expire. The deadline must be shorter. */
 export const SHORT_LEASE = {
   engine: { deadlineMs: 1000, maxDeadlineMs: 1000 },

@@ -26,7 +26,6 @@ const engine = createEngine({
   signer: createNodeSigner(),
   deadlineMs: 1000,
   maxDeadlineMs: 1000,
-  keepCompleted: setup.keepCompleted ?? false,
   ...(setup.userAgent !== undefined && { userAgent: setup.userAgent }),
 })
 

@@ -12,7 +12,6 @@ export interface WorkerSetup {
   queue?: Partial<Omit<DurableEventQueueOptions, 'db'>>
   /** The `user-agent` of its requests. */
   userAgent?: string
-  keepCompleted?: boolean
 }
 
 /** The functions of the other process. */

@@ -84,7 +84,7 @@ const CALLS: [name: string, call: (engine: Engine) => Promise<{ rows: unknown[] 
     async ({ db }) => {
       const history = readHistory(true, false)
       const anyState = () => Promise.reject(new Error('not asked'))
-      return listDeliveries(db, { limit: 50, workspaceId: undefined }, { history, keepCompleted: false, anyState })
+      return listDeliveries(db, { limit: 50, workspaceId: undefined }, { history, anyState })
     },
     50,
     2500,

@@ -320,5 +320,10 @@ describe('options', () => {
     expect(make({ urlPolicy: { allowHost: [] } })).toThrow(
       'createEngine has no option urlPolicy.allowHost; did you mean urlPolicy.allowHosts?',
     )
+    // It was an option; the error lists `history`, which shows delivered deliveries now.
+    expect(make({ keepCompleted: true })).toThrow(/^createEngine has no option keepCompleted; it has .*\bhistory\b/)
+    expect(make({ retentionMs: 1 })).toThrow(
+      'createEngine has no option retentionMs: it belongs in history: { retentionMs }',
+    )
   })
 })

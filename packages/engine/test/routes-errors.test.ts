@@ -31,7 +31,7 @@ describe('a failed delivery has its class and its explanation', () => {
   })
 
   it('none, once it is delivered', async () => {
-    const { call, addEndpoint, work } = await api({ keepCompleted: true })
+    const { call, addEndpoint, work } = await api({ history: true })
     await addEndpoint()
     await call('POST', '/events', { type: 'a', data: {} })
     await work()

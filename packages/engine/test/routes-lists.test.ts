@@ -5,7 +5,7 @@ type Listing = Awaited<ReturnType<typeof filled>>
 
 /** Seven endpoints and seven events; every event has a delivery for each endpoint that existed. */
 async function filled() {
-  const made = await api({ keepCompleted: true })
+  const made = await api()
   const endpoints = []
   for (let n = 0; n < 3; n++) endpoints.push((await made.addEndpoint({ url: `https://h${n}.example.com/` })).id)
   const events = []

@@ -50,7 +50,7 @@ export const GOOD_BODIES: Record<string, unknown> = {
   'PATCH /endpoints/{id}': { description: 'changed' },
   'POST /endpoints/{id}/pause': {},
   'POST /endpoints/{id}/rotate-secret': {},
-  'POST /endpoints/{id}/replay': { status: 'failed' },
+  'POST /endpoints/{id}/replay': { settledBefore: '2100-01-01T00:00:00Z' },
   'POST /problems/{id}/acknowledge': { by: 'dana' },
 }
 

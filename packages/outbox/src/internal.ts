@@ -1,6 +1,5 @@
 // For the other packages of Keepsend, of the same version. It changes without notice: nothing of it is for hosts.
 export { DEFAULT_LEASE_MS } from './lib/claim.ts'
-export { DEFAULT_RETENTION_MS } from './lib/cleanup.ts'
 export type { Codec, ColumnNames, JsonColumn, ReadColumn } from './lib/codec.ts'
 export { createCodec, json } from './lib/codec.ts'
 export { MAX_CONTENT_TYPE_LENGTH, contentTypeProblem } from './lib/content-type.ts'

@@ -83,8 +83,6 @@ const options = {
     // A receiver that was killed is probed again soon after its restart.
     circuit: { openMs: 1000 },
     maxAgeMs: MAX_AGE_MS,
-    // Short, so that each round of clean-up has work. Failed rows stay, for the parent to count.
-    retentionMs: 500,
     retrySchedule: Array.from({ length: 60 }, () => 0.2),
   },
   queue: {

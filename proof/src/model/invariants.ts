@@ -5,7 +5,8 @@ import type { Verb } from './verbs.ts'
 
 /** The rules of one row at any time. Returns the one that is broken. */
 export function faultOfRow(row: PendingEvent, now: number, mostAheadMs: number): string | undefined {
-  const settled = row.status === 'failed' || row.status === 'completed'
+  // No row is `completed`: a success deletes its row.
+  const settled = row.status === 'failed'
   const pending = row.status === 'pending'
   const rules: readonly (readonly [string, boolean])[] = [
     ['attempts within 0 and their maximum', row.attempts >= 0 && row.attempts <= row.maxAttempts],
@@ -45,9 +46,8 @@ export function faultOfStep(before: Table, after: Table, verb: Verb<unknown>, an
     const is = after.rows.find(({ row }) => row === was.row)
     const shown = verb.refs.some((ref) => isSameRef(ref, was))
     const changed = !is || !same(was, is)
-    const settled = was.status === 'failed' || was.status === 'completed'
-    if (settled && changed && verb.kind !== 'replay')
-      return `no terminal state left except by replay: ${letterOf(was.row)} was ${was.status}`
+    if (was.status === 'failed' && changed && verb.kind !== 'replay')
+      return `no terminal state left except by replay: ${letterOf(was.row)} had failed`
     if (!is && verb.kind !== 'settle') return `only a settle deletes: ${letterOf(was.row)} is gone`
     if (is && is.gen < was.gen) return `gen never goes down: ${nameOf(was)} became ${nameOf(is)}`
     if (is && changed && is.status === 'pending' && is.dueAt === null)
@@ -128,8 +128,7 @@ export function faultOfEnds(before: Table, after: Table, local: Local, maxAttemp
     if (was.status !== 'pending' && was.status !== 'held') continue
     const is = after.rows.find(({ row }) => row === was.row)
     const bit = 1 << was.row
-    if ((!is || is.status === 'completed') && !(local.accepted & bit))
-      return `completed only with a 2xx: ${nameOf(was)} had none`
+    if (!is && !(local.accepted & bit)) return `deleted only with a 2xx: ${nameOf(was)} had none`
     if (is?.status === 'failed' && !is.expired && is.attempts < maxAttempts && !(local.refused & bit))
       return `failed only if exhausted, refused or expired: ${nameOf(was)} had ${is.attempts} of ${maxAttempts}`
   }

@@ -31,8 +31,7 @@ export function commonMoves(scenario: Scenario, table: Table, local: Local): Mov
   const moves: Move[] = publishMoves(scenario, table, local)
   if (table.clock < scenario.ticks) moves.push({ label: 'a second passes', tick: true, next: () => local })
   if (scenario.expires) moves.push(move('rows that are too old expire', expire(), () => local))
-  const settled = table.rows.some(({ status }) => status === 'completed' || status === 'failed')
-  if (local.replays > 0 && settled) {
+  if (local.replays > 0 && table.rows.some(({ status }) => status === 'failed')) {
     moves.push(move('replay', replay(), (rows) => ({ ...forgetAnswers(local, rows), replays: local.replays - 1 })))
   }
   return moves

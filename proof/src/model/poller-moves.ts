@@ -56,9 +56,8 @@ function settleMoves(scenario: Scenario, local: Local, worker: number, hands: re
   )
   if (ended.length === 0) return []
   const rest = hands.filter(({ phase }) => !isEnding(phase))
-  const { keepCompleted } = scenario
   const what = ended.map((one) => `${listOf([one])} ${one.ending}`).join(' and ')
-  const how = { keepCompleted, retryTicks: 1 }
+  const how = { retryTicks: 1 }
   const next = ({ claims }: SettleAnswer): Local => withHands(local, worker, [...rest, ...claims.map(handOf)])
   const moves = [
     move(`settle ${what}`, settle(ended, how), next),

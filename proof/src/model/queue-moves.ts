@@ -39,7 +39,7 @@ export function queueMoves(scenario: Scenario, table: Table, local: Local): Move
   for (const [worker, [hand]] of local.workers.entries()) {
     if (!hand) continue
     moves.push(...answerMoves(scenario, table, local, worker, hand))
-    moves.push(...handMoves(scenario, table, local, worker, hand))
+    moves.push(...handMoves(table, local, worker, hand))
     moves.push(...crashMove(local, worker))
   }
   return moves
@@ -78,7 +78,7 @@ function deliver(local: Local, worker: number, message: Message): Move {
   })
 }
 
-function handMoves(scenario: Scenario, table: Table, local: Local, worker: number, hand: Hand): Move[] {
+function handMoves(table: Table, local: Local, worker: number, hand: Hand): Move[] {
   const message = { row: hand.row, gen: hand.message, life: hand.life }
   const done = (): Local => withHands(acknowledged(local, message), worker, [])
   if (hand.phase === 'again') {
@@ -95,7 +95,7 @@ function handMoves(scenario: Scenario, table: Table, local: Local, worker: numbe
   }
   if (!isEnding(hand.phase)) return []
   const ended = { row: hand.row, gen: hand.gen, life: hand.life, ending: hand.phase }
-  const how = { keepCompleted: scenario.keepCompleted, retryTicks: RETRY_TICKS + GRACE_TICKS }
+  const how = { retryTicks: RETRY_TICKS + GRACE_TICKS }
   const retries = hand.phase === 'retry' || hand.phase === 'defer'
   const moves = [
     move(`settle ${listOf([hand])} ${hand.phase}`, settle([ended], how), ({ lost }) =>

@@ -94,7 +94,6 @@ export interface Scenario {
   replays: number
   /** How often the event of a deleted row is published again under its id. */
   repeats: number
-  keepCompleted: boolean
   /** Whether receivers ask for waits, and endpoints are disabled. */
   defers: boolean
   holds: boolean

@@ -251,6 +251,6 @@ const INSERT = `
   select one.value ->> 0, one.value ->> 12, 'message.created', '${ENDPOINT}', one.value ->> 1, one.value ->> 2, one.value ->> 3, whole.text ->> 1,
     one.value ->> 4, one.value ->> 5, ${BASE_MS} + (one.value ->> 6), ${BASE_MS} + ${TICK_MS} * (one.value ->> 7),
     case one.value ->> 8 when 1 then ${BASE_MS} end, ${BASE_MS} + ${TICK_MS} * (one.value ->> 9), one.value ->> 10,
-    case when one.value ->> 1 in ('completed', 'failed') then ${BASE_MS} end,
+    case when one.value ->> 1 = 'failed' then ${BASE_MS} end,
     case one.value ->> 11 when 1 then '${EXPIRED}' end, one.key + 1
   from (select ? as text) as whole, json_each(whole.text, '$[2]') as one`

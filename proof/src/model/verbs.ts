@@ -157,20 +157,19 @@ export function release(refs: readonly Ref[]): Verb<SettleAnswer> {
 }
 
 export interface SettleHow {
-  keepCompleted: boolean
   retryTicks: number
   /** Rows to claim in the same commit. */
   claim?: { source: Source; most: number } | undefined
 }
 
 export function settle(ended: readonly Ended[], how: SettleHow): Verb<SettleAnswer> {
-  const { keepCompleted, claim: next } = how
+  const { claim: next } = how
   async function run(db: OutboxDatabase) {
     const outcomes = ended.map((one) => outcomeOf(one, how.retryTicks * TICK_MS))
     const claims = ended.map((one) => ({ ...claimRef(one), ending: one.ending }))
     const current = await currentClaims(db)
     const records = recordsOfEndings(db, claims)
-    const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, records, claim: next && claimOf(next) })
+    const { lost, claimed } = await settleEvents(db, outcomes, { records, claim: next && claimOf(next) })
     const misrecorded = await faultOfAttempts(db, claims, current)
     return { lost: lost.map(numberOf), claims: claimed.claims.map(taken), misrecorded }
   }

@@ -52,7 +52,7 @@ export class Attempts {
     }
     for (const was of before.values()) {
       const is = after.get(was.id)
-      const isDelivered = was.status === 'pending' && (!is || is.status === 'completed')
+      const isDelivered = was.status === 'pending' && !is
       if (isDelivered && ends.get(`${was.id}#${was.gen}`)?.outcome !== 'delivered')
         return `a settle only with its attempt: ${was.id}#${was.gen} was delivered, and no attempt says so`
     }

@@ -194,7 +194,6 @@ export class Ledger {
 
   #faultOfEnd(row: PendingEvent): string | undefined {
     const { id, status, attempts, maxAttempts } = row
-    if (status === 'completed' && !this.#accepted.has(lifeOf(row))) return `completed only with a 2xx: ${id} had none`
     if (status !== 'failed' || attempts >= maxAttempts || this.#refused.has(lifeOf(row))) return undefined
     if (!row.lastError?.startsWith(EXPIRED))
       return `failed only if exhausted, refused or expired: ${id} had ${attempts} of ${maxAttempts}`
@@ -224,10 +223,10 @@ export class Ledger {
     const name = `${was.id}#${was.gen}`
     if (is?.status === 'pending' && is.dueAt === null) return `dispatched only by its insert: ${name} became ${is.gen}`
     if (is && is.gen < was.gen) return `gen never goes down: ${name} became ${is.gen}`
-    if (was.status === 'completed' || was.status === 'failed') {
+    if (was.status === 'failed') {
       const replayed = replay && is?.gen === was.gen + 1
       if (replayed) this.#replayed(was)
-      return replayed ? undefined : `no terminal state left except by replay: ${name} was ${was.status}`
+      return replayed ? undefined : `no terminal state left except by replay: ${name} had failed`
     }
     const linedUp = is?.ready === 1 && (was.ready === 0 || was.dueAt !== is.dueAt)
     if (linedUp && (is.dueAt ?? Infinity) > now) return `in line only once its time has come: ${name} is not due`

@@ -89,7 +89,7 @@ class Teller {
       if (ledger.broken || stopped) return steps
       if (time.monotonic > instant.at) instant = { at: time.monotonic, began: steps }
       const ready = this.#ready()
-      const settled = ledger.rows.every(({ status }) => status === 'completed' || status === 'failed')
+      const settled = ledger.rows.every(({ status }) => status === 'failed')
       if (settled && !asked && ready.length === 0 && this.#cast.atRest()) {
         ledger.settleUp()
         asked = true

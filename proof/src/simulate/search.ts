@@ -34,10 +34,9 @@ const secondLives = fc
 // Longer than the waits between attempts may take, and shorter than many stories.
 const SHORT_AGE_MS = 8000
 
-function storiesOf({ world, keepCompleted, faults }: Partial<Story> = {}): fc.Arbitrary<Story> {
+function storiesOf({ world, faults }: Partial<Story> = {}): fc.Arbitrary<Story> {
   return fc.record({
     world: world ? fc.constant(world) : fc.constantFrom<Story['world'][]>('node', 'cloudflare'),
-    keepCompleted: keepCompleted === undefined ? fc.boolean() : fc.constant(keepCompleted),
     maxAgeMs: fc.constantFrom(undefined, undefined, undefined, SHORT_AGE_MS),
     faults: faults
       ? fc.constant(faults)

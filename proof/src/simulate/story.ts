@@ -27,8 +27,6 @@ export type Fault = (typeof FAULTS)[number]
 /** Everything that decides the course of a simulation: the same story has the same steps. */
 export interface Story {
   world: 'node' | 'cloudflare'
-  /** Whether delivered rows are retained. */
-  keepCompleted: boolean
   /** Maximum age of a delivery, in ms. @default the engine's, longer than any story */
   maxAgeMs?: number | undefined
   faults: readonly Fault[]

@@ -116,11 +116,9 @@ export class World {
       retrySchedule: RETRY_SCHEDULE,
       deadlineMs: 1000,
       maxDeadlineMs: 1000,
-      keepCompleted: this.story.keepCompleted,
       history: true,
       maxAgeMs: this.maxAgeMs,
       // Clean-up deletes nothing in the hours of a story.
-      retentionMs: 100 * 86_400_000,
       failedRetentionMs: 100 * 86_400_000,
       random: () => 0,
     })
@@ -231,16 +229,16 @@ export class World {
       )
   }
 
-  /** Replays settled rows. */
+  /** Replays failed rows. */
   replay(workspaceId: Workspace): void {
-    this.say(`settled rows of ${workspaceId} are replayed`)
-    const settled = this.#connection
+    this.say(`failed rows of ${workspaceId} are replayed`)
+    const failed = this.#connection
       .prepare(
-        'select endpoint_id from pending_events where workspace_id = ? and completed_at is not null order by completed_at',
+        `select endpoint_id from pending_events where workspace_id = ? and status = 'failed' order by completed_at`,
       )
       .pluck()
       .get(workspaceId)
-    if (typeof settled === 'string') void replayEvents(this.#db, { workspaceId, endpointId: settled }, { limit: 2 })
+    if (typeof failed === 'string') void replayEvents(this.#db, { workspaceId, endpointId: failed }, { limit: 2 })
     this.ledger.observe({ by: this, replay: true })
   }
 

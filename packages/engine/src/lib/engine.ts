@@ -64,7 +64,6 @@ export function createEngine(options: EngineOptions): Engine {
     logger: given,
     retrySchedule,
     maxDeadlineMs,
-    keepCompleted,
     maxAgeMs,
     circuit,
     limits,
@@ -119,7 +118,7 @@ export function createEngine(options: EngineOptions): Engine {
     lifecycle.emit('published', { eventId, workspaceId, type, deliveries })
   }
 
-  const deliveries = createDeliveryStore(db, { ...settings, rowsStart, recordsEvents, keepCompleted }, resumeFirst)
+  const deliveries = createDeliveryStore(db, { ...settings, rowsStart, recordsEvents }, resumeFirst)
   const engine: RouteEngine = {
     db,
     endpoints: createEndpointStore(
@@ -141,7 +140,6 @@ export function createEngine(options: EngineOptions): Engine {
       db,
       logger,
       circuit,
-      keepCompleted,
       notifier,
       maxAgeMs,
       delivering,

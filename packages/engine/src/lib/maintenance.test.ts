@@ -92,19 +92,18 @@ describe('a delivery that is too old', () => {
 })
 
 describe('failed rows', () => {
-  it('are retained for maxAgeMs, delivered ones for a day', async () => {
-    let answer = 200
-    const { engine, age, work, rows } = await aged({ keepCompleted: true, answer: () => answer })
+  it('are retained for maxAgeMs, and completed rows of an earlier version as long', async () => {
+    const { engine, age, work, rows, exec } = await aged({ answer: () => 404 })
     await engine.publish(event)
     await work()
-    answer = 404
+    await exec(`update pending_events set status = 'completed', last_error = null`)
     await engine.publish(event)
     await work()
-    await age('completed_at', DAY + 1)
-    expect(await engine.worker.maintain()).toMatchObject({ deletedRows: 1 })
-    expect(await rows()).toMatchObject([{ status: 'failed' }])
-    await age('completed_at', 6 * DAY)
-    expect(await engine.worker.maintain()).toMatchObject({ deletedRows: 1 })
+    await age('completed_at', WEEK - 60_000)
+    expect(await engine.worker.maintain()).toMatchObject({ deletedRows: 0 })
+    expect((await rows()).map(({ status }) => status)).toEqual(['completed', 'failed'])
+    await age('completed_at', 60_001)
+    expect(await engine.worker.maintain()).toMatchObject({ deletedRows: 2 })
     expect(await rows()).toEqual([])
   })
 

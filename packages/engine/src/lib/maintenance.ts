@@ -44,7 +44,6 @@ export interface MaintenanceDeps {
   db: OutboxDatabase
   logger: Logger
   notifier: Notifier | undefined
-  retentionMs: number
   failedRetentionMs: number
   maxAgeMs: number
   idempotencyRetentionMs: number
@@ -68,8 +67,8 @@ async function maintain(
   deps: MaintenanceDeps,
   maintainHistory: ReturnType<typeof createHistoryMaintenance> | undefined,
 ): Promise<MaintenanceResult> {
-  const { db, logger, retentionMs, failedRetentionMs, idempotencyRetentionMs } = deps
-  const rows = await cleanupOldEvents(db, { retentionMs, failedRetentionMs, batchSize: ROUND })
+  const { db, logger, failedRetentionMs, idempotencyRetentionMs } = deps
+  const rows = await cleanupOldEvents(db, { failedRetentionMs, batchSize: ROUND })
   // Without history no statement: a Worker of the free plan has 50 requests for a tick. Before the payloads: an event that goes leaves its own.
   const { more: hasOldHistory, ...ofHistory } = maintainHistory ? await maintainHistory() : NO_HISTORY
   const payloads = await cleanupPayloads(db, {

@@ -1,12 +1,5 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import {
-  DEFAULT_RETENTION_MS,
-  OR,
-  type OptionNames,
-  type OptionsOf,
-  type WithDefaults,
-  withDefaults,
-} from '@keepsend/outbox/internal'
+import { OR, type OptionNames, type OptionsOf, type WithDefaults, withDefaults } from '@keepsend/outbox/internal'
 import type { Authenticate } from './access/api-key.ts'
 import { commonPolicy } from './url-policy/common-policy.ts'
 import { URL_POLICY_OPTIONS, type UrlPolicy } from './url-policy/check-url.ts'
@@ -75,8 +68,6 @@ export interface EngineOptions {
    * @default 3_600_000 (1 hour)
    */
   maxPauseMs?: number | undefined
-  /** Whether delivered rows are retained for `retentionMs`, to show them; otherwise success deletes the row. @default false */
-  keepCompleted?: boolean | undefined
   /**
    * A delivery that is not settled this long after its event, or its last replay, fails as `expired`, held or pending: more
    * than the waits of `retrySchedule` together, at most 31,536,000,000 ms (a year). A disabled endpoint collects for as long.
@@ -84,8 +75,6 @@ export interface EngineOptions {
    * @default 604_800_000 (7 days); 2_592_000_000 (30 days) with `history`
    */
   maxAgeMs?: number | undefined
-  /** How long delivered rows are retained (`keepCompleted`), in ms. @default 86_400_000 (24 h) */
-  retentionMs?: number | undefined
   /** How long failed rows are retained, to inspect and replay them, in ms. @default `maxAgeMs` */
   failedRetentionMs?: number | undefined
   /** How long idempotency records are retained, in ms: 60,000–31,536,000,000. @default 604_800_000 (7 days) */
@@ -142,9 +131,7 @@ export const ENGINE_OPTION_NAMES = {
   deadlineMs: 'number',
   maxDeadlineMs: 'number',
   maxPauseMs: 'number',
-  keepCompleted: 'boolean',
   maxAgeMs: 'number',
-  retentionMs: 'number',
   failedRetentionMs: 'number',
   idempotencyRetentionMs: 'number',
   history: { [OR]: 'true or false' as const, ...HISTORY_OPTIONS },
@@ -171,8 +158,6 @@ const DEFAULTS = {
   deadlineMs: DEFAULT_DEADLINE_MS,
   maxDeadlineMs: MAX_DEADLINE_MS,
   maxPauseMs: 3_600_000,
-  keepCompleted: false,
-  retentionMs: DEFAULT_RETENTION_MS,
   idempotencyRetentionMs: IDEMPOTENCY_RETENTION_MS,
   workspaceNotifications: false,
   userAgent: 'Keepsend',
@@ -208,7 +193,6 @@ export function readOptions(options: EngineOptions): WithDefaults<
   checkBounds('deadlineMs', deadlineMs, 500, MAX_DEADLINE_MS)
   checkBounds('maxDeadlineMs', maxDeadlineMs, deadlineMs, MAX_DEADLINE_MS)
   checkBounds('maxPauseMs', whole.maxPauseMs, 1000, 86_400_000)
-  checkBounds('retentionMs', whole.retentionMs, 0, Number.MAX_SAFE_INTEGER)
   checkBounds('failedRetentionMs', failedRetentionMs, 0, Number.MAX_SAFE_INTEGER)
   checkBounds('idempotencyRetentionMs', whole.idempotencyRetentionMs, 60_000, 31_536_000_000)
   if (retrySchedule.length > MAX_WAITS || !retrySchedule.every((wait) => wait >= 0 && wait <= MAX_WAIT_SECONDS)) {

@@ -5,9 +5,7 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
 import { SETTLED } from './transitions.ts'
 
 export interface CleanupOptions {
-  /** Age, by `completed_at`, at which a completed row is deleted, in ms: 0 or more. @default 86_400_000 (24 h) */
-  retentionMs?: number | undefined
-  /** Age at which a failed row is deleted, in ms: 0 or more. @default 604_800_000 (7 days) */
+  /** Age, by `completed_at`, at which a failed row is deleted, in ms: 0 or more. @default 604_800_000 (7 days) */
   failedRetentionMs?: number | undefined
   /** Rows a statement: 1–10,000. Small enough not to delay writers. @default 500 */
   batchSize?: number | undefined
@@ -20,7 +18,6 @@ export interface CleanupOptions {
 }
 
 export const CLEANUP_OPTIONS = {
-  retentionMs: 'number',
   failedRetentionMs: 'number',
   batchSize: 'number',
   budgetMs: 'number',
@@ -28,33 +25,29 @@ export const CLEANUP_OPTIONS = {
   elapsed: 'function',
 } satisfies OptionNames<CleanupOptions>
 
-/** Completed rows are retained for a day. */
-export const DEFAULT_RETENTION_MS = 86_400_000
-
 /** Failed rows are retained for a week, so that a receiver that was broken over a weekend can have them replayed. */
 const DEFAULT_FAILED_RETENTION_MS = 604_800_000
 
+// No settle leaves a `completed` row. An earlier version did, and a database may still have some.
+const SETTLED_STATUSES = ['completed', 'failed'] as const
+
 /**
- * Deletes settled rows past their retention in bounded batches: completed rows first, then failed rows, oldest
- * settlement first. `more` is true when the budget ended first.
+ * Deletes settled rows past their retention in bounded batches, oldest settlement of a status first. `more` is true
+ * when the budget ended first.
  */
 export async function cleanupOldEvents(
   db: OutboxDatabase,
   options: CleanupOptions = {},
 ): Promise<{ deleted: number; more: boolean }> {
   checkNames('cleanupOldEvents', CLEANUP_OPTIONS, options)
-  const { retentionMs = DEFAULT_RETENTION_MS, failedRetentionMs = DEFAULT_FAILED_RETENTION_MS } = options
+  const { failedRetentionMs: ageMs = DEFAULT_FAILED_RETENTION_MS } = options
   const { batchSize = 500, budgetMs = 200, elapsed = Date.now, now } = options
-  checkBounds('retentionMs', retentionMs, 0, Number.MAX_SAFE_INTEGER)
-  checkBounds('failedRetentionMs', failedRetentionMs, 0, Number.MAX_SAFE_INTEGER)
+  checkBounds('failedRetentionMs', ageMs, 0, Number.MAX_SAFE_INTEGER)
   checkBounds('batchSize', batchSize, 1, 10_000)
   checkBounds('budgetMs', budgetMs, 0, 60_000)
   const end = elapsed() + budgetMs
   let deleted = 0
-  for (const [status, ageMs] of [
-    ['completed', retentionMs],
-    ['failed', failedRetentionMs],
-  ] as const) {
+  for (const status of SETTLED_STATUSES) {
     for (;;) {
       const { changes } = await db.run(pruneStatement(db, { status, ageMs, limit: batchSize, now }))
       deleted += changes
@@ -73,7 +66,7 @@ export function pruneStatement(
     ageMs,
     limit,
     now,
-  }: { status: 'completed' | 'failed'; ageMs: number; limit: number; now: number | undefined },
+  }: { status: (typeof SETTLED_STATUSES)[number]; ageMs: number; limit: number; now: number | undefined },
 ): SqlText {
   const where = sqlText`${SETTLED} and status = ${raw(`'${status}'`)} and completed_at < ${clock(now)} - ${ageMs}`
   const picked = dialect.pick({ where, by: 'pending_events_settled', order: raw('completed_at, id'), limit })

@@ -1,8 +1,11 @@
 import type { ClaimRef } from './row.ts'
 
-/** How a claim ends. Texts are cut to 1,000 characters, and characters that no database stores are removed. */
+/**
+ * How a claim ends. `complete` deletes the row, every other outcome leaves it. Texts are cut to 1,000 characters, and
+ * characters that no database stores are removed.
+ */
 export type Outcome = { claim: ClaimRef } & (
-  | { settle: 'complete'; httpStatus?: number | undefined }
+  | { settle: 'complete' }
   | { settle: 'fail'; error: string; httpStatus?: number | undefined }
   | ({ settle: 'reschedule' } & RescheduleReason & When)
   /** Held until it is resumed; the attempt does not count. */

@@ -13,7 +13,7 @@ export interface ReplayFilter {
   ids?: readonly string[] | undefined
   workspaceId?: string | undefined
   endpointId?: string | undefined
-  /** @default 'failed'; with `ids` both */
+  /** `completed` rows are those of an earlier version: a success deletes its row. @default 'failed'; with `ids` both */
   status?: 'failed' | 'completed' | undefined
   /** Settled at or after this time, ms since the epoch. */
   settledAfter?: number | undefined

@@ -9,7 +9,7 @@ import { CLAIM_STANDS, settleSet } from './transitions.ts'
 
 /** How one row leaves a claim: a row of the statement's table `move`. */
 interface Move extends ClaimRef {
-  status: 'pending' | 'completed' | 'failed' | 'held'
+  status: 'pending' | 'failed' | 'held'
   /** Whether the attempt counts. */
   counts?: boolean
   /** Whether the receiver asked for this wait. */
@@ -23,18 +23,18 @@ interface Move extends ClaimRef {
 }
 
 /**
- * The one or two statements that settle these outcomes, whatever their number: a delete for completed rows, an update
- * for all others. Each returns the ids of the claims that were current, and the delete the columns of `also`.
+ * The one or two statements that settle these outcomes, whatever their number: a delete for those that complete, an
+ * update for all others. Each returns the ids of the claims that were current, and the delete the columns of `also`.
  */
 export function settleStatements(
   dialect: Dialect,
   outcomes: readonly Outcome[],
-  { keepCompleted, now, also }: { keepCompleted: boolean; now: number | undefined; also?: SqlText | undefined },
+  { now, also }: { now: number | undefined; also?: SqlText | undefined },
 ): SqlText[] {
   const deleted: ClaimRef[] = []
   const moves: Move[] = []
   for (const outcome of outcomes) {
-    if (outcome.settle === 'complete' && !keepCompleted) deleted.push(outcome.claim)
+    if (outcome.settle === 'complete') deleted.push(outcome.claim)
     else moves.push(moveOf(outcome))
   }
   const statements: SqlText[] = []
@@ -67,11 +67,9 @@ function moveStatement(dialect: Dialect, moves: readonly Move[], now: number | u
     returning id`
 }
 
-function moveOf(outcome: Outcome): Move {
+function moveOf(outcome: Exclude<Outcome, { settle: 'complete' }>): Move {
   const { id, gen } = outcome.claim
   switch (outcome.settle) {
-    case 'complete':
-      return { id, gen, status: 'completed', counts: true, httpStatus: outcome.httpStatus }
     case 'fail':
       return { id, gen, status: 'failed', counts: true, error: outcome.error, httpStatus: outcome.httpStatus }
     case 'reschedule': {

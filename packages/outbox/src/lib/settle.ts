@@ -11,8 +11,6 @@ import { type SqlText, sqlText } from './statement.ts'
 import { Transaction } from './transaction.ts'
 
 export interface SettleOptions {
-  /** Retain completed rows, as `completed`, until clean-up; otherwise they are deleted. @default false */
-  keepCompleted?: boolean | undefined
   /** The next claim, in the same commit. */
   claim?: ClaimOptions | undefined
   /** Inserts to commit with the settle, for those of its claims that are current. @default none */
@@ -22,7 +20,6 @@ export interface SettleOptions {
 }
 
 export const SETTLE_OPTIONS = {
-  keepCompleted: 'boolean',
   claim: 'any',
   records: 'any',
   now: 'number',
@@ -35,14 +32,9 @@ export interface SettleResult {
   claimed: ClaimResult
 }
 
-/** Completes one claim. `'lost'` changes nothing. */
-export async function completeEvent(
-  db: OutboxDatabase,
-  claim: ClaimRef,
-  options: Pick<SettleOptions, 'keepCompleted' | 'now'> & { httpStatus?: number | undefined } = {},
-): Promise<SettleStatus> {
-  const { httpStatus, ...rest } = options
-  return settleOne(db, { settle: 'complete', claim, httpStatus }, rest)
+/** Completes one claim: deletes its row. `'lost'` changes nothing. */
+export async function completeEvent(db: OutboxDatabase, claim: ClaimRef): Promise<SettleStatus> {
+  return settleOne(db, { settle: 'complete', claim }, {})
 }
 
 /** Fails one claim for good, with the reason. `'lost'` changes nothing. */
@@ -97,12 +89,12 @@ export async function settleEvents(
   const { claim, records } = options
   const settles = statementsOf(db, outcomes, options)
   const [only, ...others] = settles
-  // A claim can never take rows that were completed or failed here, so both can be one statement, if the database
+  // A claim can never take rows that were deleted or failed here, so both can be one statement, if the database
   // has one.
   const isFinal = outcomes.every(({ settle }) => settle === 'complete' || settle === 'fail')
   const [take, ...otherTakes] = claim ? takesOf(claim) : []
   // A record reads the row as it was, which a delete returns and an update does not.
-  const isDelete = outcomes.every(({ settle }) => settle === 'complete') && !options.keepCompleted
+  const isDelete = outcomes.every(({ settle }) => settle === 'complete')
   const isOne = isFinal && others.length === 0 && otherTakes.length === 0 && (isDelete || !records)
   if (only && take && isOne && db.dialect.settleAndTake) {
     const refs = outcomes.map((outcome) => outcome.claim)
@@ -139,10 +131,10 @@ export function addSettle(
 function statementsOf(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   outcomes: readonly Outcome[],
-  { keepCompleted = false, now, records }: SettleOptions,
+  { now, records }: SettleOptions,
 ): SqlText[] {
   const also = records && sqlText`, ${RECORDED}`
-  return settleStatements(dialect, outcomes, { keepCompleted, now, also })
+  return settleStatements(dialect, outcomes, { now, also })
 }
 
 function addStatements(

@@ -15,6 +15,7 @@ export interface OutboxStats extends OldestRows {
   /** Dispatched to a queue for the first attempt. */
   dispatched: number
   held: number
+  /** Rows of an earlier version: a success deletes its row. */
   completed: number
   failed: number
   /** The counts stopped at `countLimit` rows: each is "at least". */

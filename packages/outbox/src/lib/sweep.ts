@@ -122,7 +122,7 @@ function withCallbacks(db: OutboxDatabase, row: EventState, now: number | undefi
   const time = { now }
   return {
     ...row,
-    complete: () => completeEvent(db, row, time),
+    complete: () => completeEvent(db, row),
     fail: (error) => failEvent(db, row, { error, ...time }),
     reschedule: async (delayMs) => {
       // A release, not a reschedule: nothing was sent, and the settle of an unclaimed row would count an attempt.

@@ -11,15 +11,17 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
  *            enqueue: in its lane (`ready`), or waiting for a time
  *               │
  *               ▼   claim (lease, gen + 1)          complete
- *   ┌──────► pending ◄──────────────► pending ─────────────────► completed, or the row is deleted
+ *   ┌──────► pending ◄──────────────► pending ─────────────────► the row is deleted
  *   │           ▲     release, reschedule │  fail, or marked failed by a claim or sweep that finds
  *   │           │     (gen + 1)           │  its attempts exhausted
  *   │  resume   │                         ├────────────────────► failed ──┐
  *   │           │           hold          │                      ▲        │ clean-up deletes
  *   │          held ◄─────────────────────┘                      │        ▼
  *   │           └── expire (also a pending row), orphaned ───────┘
- *   └──────────────────────── replay (attempts 0, gen + 1) ◄──── completed, failed
+ *   └──────────────────────── replay (attempts 0, gen + 1) ◄──── failed
  * ```
+ *
+ * `completed` rows are those that an earlier version left in the database: a replay and clean-up take them, too.
  *
  * There is no state `claimed`: a claim is a lease, stored in `due_at`, with `claimed_at` as its mark. A row whose lease
  * expired is due again, and the mark tells the next claim that a worker died on it.
@@ -85,8 +87,8 @@ export function settleSet({ least, greatest }: Dialect, now: number | undefined)
       due_at = case when to_status = 'pending' then ${dueAt} end,
       ready = case when to_status = 'pending' and ${dueAt} <= ${clock(now)} then 1 else 0 end,
       claimed_at = null,
-      completed_at = case when to_status in ('completed', 'failed') then ${clock(now)} end,
-      last_error = case when error is null and to_status <> 'completed' then last_error else error end,
+      completed_at = case when to_status = 'failed' then ${clock(now)} end,
+      last_error = coalesce(error, last_error),
       last_status = coalesce(http_status, last_status)`
 }
 

@@ -8,9 +8,9 @@ const CADENCE = { maintenanceMs: 1000 }
 
 describe('maintenance', { timeout: PATIENCE_MS }, () => {
   it('deletes settled rows at its own interval, repeatedly (trap 4)', async () => {
-    const receiver = await startReceiver()
+    const receiver = await startReceiver((request) => request.answer(404))
     const { engine, queue, rows, addEndpoint, publish } = await rig({
-      engine: { keepCompleted: true, retentionMs: 0 },
+      engine: { failedRetentionMs: 0 },
       queue: CADENCE,
     })
     await addEndpoint(receiver.url)
@@ -24,24 +24,24 @@ describe('maintenance', { timeout: PATIENCE_MS }, () => {
   })
 
   it('retains rows that are younger than their retention', async () => {
-    const receiver = await startReceiver()
+    const receiver = await startReceiver((request) => request.answer(404))
     const { engine, queue, connection, rows, addEndpoint, publish } = await rig({
-      engine: { keepCompleted: true, retentionMs: 60_000 },
+      engine: { failedRetentionMs: 60_000 },
       queue: CADENCE,
     })
     await addEndpoint(receiver.url)
     await queue.start(engine)
     const [old] = await publish(2)
-    await until(() => rows().every(({ status }) => status === 'completed'))
+    await until(() => rows().every(({ status }) => status === 'failed'))
     connection.prepare("update pending_events set completed_at = completed_at - 61000 where id like ? || '.%'").run(old)
     await until(() => rows().length === 1)
     expect(rows()[0]?.id.startsWith(`${old}.`)).toBe(false)
   })
 
   it('logs each error and goes on, and so do deliveries (trap 4)', async () => {
-    const receiver = await startReceiver()
+    const receiver = await startReceiver((request) => request.answer(404))
     const { engine, queue, rows, log, addEndpoint, publish } = await rig({
-      engine: { keepCompleted: true, retentionMs: 0 },
+      engine: { failedRetentionMs: 0 },
       queue: CADENCE,
     })
     await addEndpoint(receiver.url)

@@ -25,8 +25,7 @@ export const deliveryDetail = deliverySchema
 
 export const replayInput = z
   .strictObject({
-    status: z.enum(['failed', 'completed']).optional().openapi({ description: 'Default: `failed`' }),
-    settledAfter: bounded.isoTime.optional().openapi({ description: 'Settled at this time or later' }),
-    settledBefore: bounded.isoTime.optional().openapi({ description: 'Settled before this time' }),
+    settledAfter: bounded.isoTime.optional().openapi({ description: 'Failed at this time or later' }),
+    settledBefore: bounded.isoTime.optional().openapi({ description: 'Failed before this time' }),
   })
   .openapi('ReplayInput')

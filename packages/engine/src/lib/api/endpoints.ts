@@ -144,12 +144,12 @@ const replay = defineRoute(
     path: '/endpoints/{id}/replay',
     operationId: 'replayEndpoint',
     tags: ['Deliveries'],
-    summary: 'Send settled deliveries of an endpoint again',
-    description: 'At most 1,000 deliveries, the first settled first: repeat while `more`. They are sent in batches.',
+    summary: 'Send failed deliveries of an endpoint again',
+    description: 'At most 1,000 deliveries, the first failed first: repeat while `more`. They are sent in batches.',
     request: {
       params: idParam,
       headers: idempotent,
-      body: body(replayInput, { failed: {}, since: { status: 'failed', settledAfter: '2026-11-23T12:00:00Z' } }),
+      body: body(replayInput, { failed: {}, since: { settledAfter: '2026-11-23T12:00:00Z' } }),
     },
     responses: { 202: json('The number of deliveries', replayed, { count: 12, more: false }) },
   },
@@ -231,9 +231,9 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
   })
 
   app.openapi(replay, async (c) => {
-    const { status, settledAfter, settledBefore } = c.req.valid('json')
+    const { settledAfter, settledBefore } = c.req.valid('json')
     const [after, before] = [settledAfter, settledBefore].map(msOf)
-    const filter = { endpointId: c.req.valid('param').id, status, settledAfter: after, settledBefore: before }
+    const filter = { endpointId: c.req.valid('param').id, settledAfter: after, settledBefore: before }
     const result = await answerOnce(
       c,
       engine,

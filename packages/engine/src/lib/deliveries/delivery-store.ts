@@ -45,7 +45,7 @@ export interface DeliveryStore extends DeliveryLists {
    */
   replay(workspaceId: string, id: string): Promise<DeliveryState>
   /**
-   * Sends settled deliveries of one endpoint again, in the order in which they were settled, at most `limit` (1–10,000, default
+   * Sends failed deliveries of one endpoint again, in the order in which they failed, at most `limit` (1–10,000, default
    * 1,000). Repeat the call while `more`. They are held and resumed in batches, so that a replay does not delay new events.
    *
    * @throws {EngineError} `not_found`: no such endpoint
@@ -70,8 +70,6 @@ export interface ReplayEndpointOptions extends BackgroundOption {
 
 export interface ReplayEndpointFilter {
   endpointId: string
-  /** @default failed */
-  status?: 'failed' | 'completed' | undefined
   /** Settled at or after this time, ms since the epoch. */
   settledAfter?: number | undefined
   /** Settled before this time, ms since the epoch. */
@@ -80,7 +78,6 @@ export interface ReplayEndpointFilter {
 
 export const REPLAY_ENDPOINT_FILTER = {
   endpointId: 'text',
-  status: 'text',
   settledAfter: 'number',
   settledBefore: 'number',
 } satisfies OptionNames<ReplayEndpointFilter>
@@ -180,17 +177,17 @@ export function createDeliveryStore(
       // A misspelt filter would replay too many deliveries.
       checkNames('the filter of deliveries.replayEndpoint', REPLAY_ENDPOINT_FILTER, filter)
       checkNames('deliveries.replayEndpoint', REPLAY_ENDPOINT_OPTIONS, options)
-      const { endpointId, status = 'failed', settledAfter, settledBefore } = filter
+      const { endpointId, settledAfter, settledBefore } = filter
       const { limit = MAX_REPLAYED, background } = options
       await requireEndpoint(workspaceId, endpointId)
-      const settled = { endpointId, workspaceId, status, settledAfter, settledBefore }
+      const failed = { endpointId, workspaceId, settledAfter, settledBefore }
       const holdFor: HoldReason = 'replay'
       /** Replays in one transaction and returns the number of rows. */
       const replay = async (most: number): Promise<number> => {
         const transaction = new Transaction()
         once?.begin(transaction)
         transaction.addAll(lockEndpoints(db, [endpointId]))
-        const replaying = replayStatement(db, settled, { limit: most, holdFor })
+        const replaying = replayStatement(db, failed, { limit: most, holdFor })
         const replayed = once ? { rows: [] } : transaction.add(replaying)
         once?.endCounted(transaction, replaying)
         transaction.add(resumeWithin(db, endpointId, HOLD_REASONS[holdFor].resumeWithinMs))

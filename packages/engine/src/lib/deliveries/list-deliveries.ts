@@ -31,8 +31,6 @@ export interface DeliveryPage extends Page<DeliveryState> {
 
 export interface ListDeps {
   history: HistoryOptions | undefined
-  /** Delivered rows are retained, so none is omitted. */
-  keepCompleted: boolean
   /** How to find the rows of a workspace in any state. */
   anyState: () => Promise<FindOptions['by']>
 }
@@ -41,7 +39,7 @@ export interface ListDeps {
 export async function listDeliveries(
   db: OutboxDatabase,
   { workspaceId, ...filter }: DeliveryFilter & Owner,
-  { history, keepCompleted, anyState }: ListDeps,
+  { history, anyState }: ListDeps,
 ): Promise<DeliveryPage> {
   const { limit, status } = filter
   const eventId = filter.eventId === undefined ? undefined : eventIdOf(filter.eventId)
@@ -60,7 +58,7 @@ export async function listDeliveries(
     before: eventId !== undefined ? key : filter.before === undefined ? undefined : attemptsBefore,
     rows: limit + 1,
   })
-  if (!delivered) return keepCompleted ? page : { ...page, complete: false, omitted: 'completed' }
+  if (!delivered) return { ...page, complete: false, omitted: 'completed' }
   const isDelivered = new Set(delivered.rows.map(({ id }) => id))
   const stored = { ...page, rows: page.rows.filter(({ id }) => !isDelivered.has(id)) }
   const merged = eventId === undefined ? byTime(db, stored, delivered, limit) : byId(db, stored, delivered, limit)

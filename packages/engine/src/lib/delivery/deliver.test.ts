@@ -17,19 +17,16 @@ function sealedAs(name: string, value: string, key: string): string {
 
 describe('an attempt', () => {
   it('sends the stored bytes, signed, as JSON, with the deadline and the bound on the answer', async () => {
-    const { engine, addEndpoint, work, sender, rows } = await rig({
-      userAgent: 'Acme/1',
-      keepCompleted: true,
-      deadlineMs: 9000,
-    })
+    const { engine, addEndpoint, work, sender, rows } = await rig({ userAgent: 'Acme/1', deadlineMs: 9000 })
     const { secret } = await addEndpoint({ url: 'https://hooks.example.com:8443/in?x=1' })
     const { eventId } = await engine.publish(event)
+    const [row] = await rows()
     expect(await work()).toMatchObject([{ kind: 'complete', httpStatus: 200 }])
     const [request] = sender.requests
     verify(request, secret)
     expect(request).toMatchObject({
       url: 'https://hooks.example.com:8443/in?x=1',
-      body: (await rows())[0]?.payload,
+      body: row?.payload,
       deadlineMs: 9000,
       maxResponseBytes: 65_536,
       // Some firewalls refuse a request without `accept`.
@@ -180,7 +177,7 @@ describe('an error before an attempt is sent', () => {
 describe('the endpoint of an attempt', () => {
   const setup = async () => {
     const clock = { ms: 0 }
-    const made = await rig({ monotonic: () => clock.ms, keepCompleted: true })
+    const made = await rig({ monotonic: () => clock.ms })
     const endpoint = await made.addEndpoint()
     const send = async () => {
       await made.engine.publish(event)

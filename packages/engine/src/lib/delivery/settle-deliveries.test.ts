@@ -32,16 +32,18 @@ describe('one row, one receiver', () => {
 
   it('a 4xx of one endpoint ends its own row and leaves the other to be delivered (trap 8)', async () => {
     const { engine, ids, posts, work, rows } = await pair(() => ({ status: 400, body: 'no\0 thanks' }), {
-      keepCompleted: true,
+      history: true,
     })
     await engine.publish(event)
     await work()
     await work({ now: LATER })
-    const status = Object.fromEntries(
-      (await rows()).map((row) => [row.endpointId, [row.status, row.lastStatus, row.lastError]]),
-    )
-    expect(status).toEqual({ [ids.good]: ['completed', 200, null], [ids.bad]: ['failed', 400, 'HTTP 400: no thanks'] })
-    expect([posts('good'), posts('bad')]).toEqual([1, 1])
+    expect((await rows()).map((row) => [row.endpointId, row.status, row.lastStatus, row.lastError])).toEqual([
+      [ids.bad, 'failed', 400, 'HTTP 400: no thanks'],
+    ])
+    const { rows: attempts } = await engine.attempts.list('w1', { limit: 10 })
+    const ends = Object.fromEntries(attempts.map((one) => [one.endpointId, [one.outcome, one.httpStatus, one.error]]))
+    expect(ends).toEqual({ [ids.good]: ['delivered', 200, null], [ids.bad]: ['failed', 400, 'HTTP 400: no thanks'] })
+    expect([attempts.length, posts('good'), posts('bad')]).toEqual([2, 1, 1])
   })
 
   it('ten failures end the row, and no eleventh attempt follows', async () => {
@@ -195,17 +197,12 @@ describe('a disabled endpoint', () => {
 })
 
 describe('the transaction of a settle', () => {
-  it('deletes delivered rows, or retains them until clean-up with keepCompleted', async () => {
-    for (const keepCompleted of [false, true]) {
-      const { engine, addEndpoint, work, rows, exec } = await rig({ keepCompleted, retentionMs: 60_000 })
-      await addEndpoint()
-      await engine.publish(event)
-      await work()
-      expect((await rows()).map(({ status }) => status)).toEqual(keepCompleted ? ['completed'] : [])
-      expect(await engine.worker.maintain()).toMatchObject({ deletedRows: 0 })
-      await exec('update pending_events set completed_at = completed_at - 61000')
-      expect(await engine.worker.maintain()).toMatchObject({ deletedRows: keepCompleted ? 1 : 0 })
-    }
+  it('deletes delivered rows', async () => {
+    const { engine, addEndpoint, work, rows } = await rig()
+    await addEndpoint()
+    await engine.publish(event)
+    await work()
+    expect(await rows()).toEqual([])
   })
 
   it('takes the next claim in the same commit', async () => {

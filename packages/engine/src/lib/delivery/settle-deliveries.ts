@@ -36,7 +36,6 @@ export const SETTLE_NEXT_OPTIONS = { claim: 'any' } satisfies OptionNames<Settle
 
 export interface SettleDeps {
   db: OutboxDatabase
-  keepCompleted: boolean
   circuit: CircuitOptions
   notifier: Notifier | undefined
   history: HistoryOptions | undefined
@@ -60,7 +59,7 @@ export interface SettleDeps {
  * 7. Take the next claim, last: it finds the rows that 3 to 6 made due.
  */
 export async function settleDeliveries(
-  { db, keepCompleted, circuit, notifier, history, random }: SettleDeps,
+  { db, circuit, notifier, history, random }: SettleDeps,
   finished: readonly FinishedDelivery[],
   { claim }: SettleNext,
 ): Promise<SettleResult & { changes: EndpointChange[] }> {
@@ -77,7 +76,7 @@ export async function settleDeliveries(
   const problems = countProblems(db, history, eventful)
   const others = [health.statements, requests, notifications, holds.ids, refills, problems.statements]
   if (others.every(({ length }) => length === 0)) {
-    return { ...(await settleEvents(db, outcomes, { keepCompleted, claim, records })), changes: [] }
+    return { ...(await settleEvents(db, outcomes, { claim, records })), changes: [] }
   }
 
   // The parts commit in the order in which they are declared, whichever is filled first. For the reasons see above.
@@ -112,7 +111,7 @@ export async function settleDeliveries(
   if (records) whileClaimed.addAll(records.before(db.dialect))
   whileClaimed.addAll(problems.statements)
   // 3. The outcomes.
-  const lost = addSettle(settles, db, outcomes, { keepCompleted })
+  const lost = addSettle(settles, db, outcomes)
   // 4. The backlog behind each held row.
   for (const group of holds.groups) backlog.addAll(afterHolding(db, group, claim !== undefined))
   // 5. Held rows whose reason has ended meanwhile.
@@ -201,7 +200,7 @@ function failureOf({ claim, outcome }: FinishedDelivery): FailedDelivery[] {
 function toSettle({ claim, outcome }: FinishedDelivery): Outcome {
   switch (outcome.kind) {
     case 'complete':
-      return { claim, settle: 'complete', httpStatus: outcome.httpStatus }
+      return { claim, settle: 'complete' }
     case 'reschedule': {
       const { delayMs, deferral, error, httpStatus } = outcome
       return { claim, settle: 'reschedule', delayMs, deferral, error, httpStatus }
@@ -211,7 +210,7 @@ function toSettle({ claim, outcome }: FinishedDelivery): Outcome {
     case 'disable_endpoint': {
       const { error, httpStatus } = outcome
       const succeeded = httpStatus >= 200 && httpStatus <= 299
-      return succeeded ? { claim, settle: 'complete', httpStatus } : { claim, settle: 'fail', error, httpStatus }
+      return succeeded ? { claim, settle: 'complete' } : { claim, settle: 'fail', error, httpStatus }
     }
     case 'hold': {
       const { reason, requestedPause } = outcome

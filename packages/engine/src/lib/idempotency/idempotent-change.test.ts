@@ -141,7 +141,7 @@ const OTHER: Record<string, object> = {
   'POST /endpoints': { description: 'other' },
   'PATCH /endpoints/{id}': { description: 'other' },
   'POST /endpoints/{id}/rotate-secret': { overlapMs: 1000 },
-  'POST /endpoints/{id}/replay': { status: 'completed' },
+  'POST /endpoints/{id}/replay': { settledAfter: '2020-01-01T00:00:00Z' },
   'POST /problems/{id}/acknowledge': { by: 'erin' },
 }
 const SECRETIVE = new Set(['POST /endpoints', 'POST /endpoints/{id}/rotate-secret'])

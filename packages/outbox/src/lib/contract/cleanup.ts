@@ -3,8 +3,18 @@ import { claimDueEvents } from '../claim.ts'
 import { cleanupOldEvents } from '../cleanup.ts'
 import type { OutboxDatabase } from '../database.ts'
 import { replayEvents } from '../replay.ts'
-import { completeEvent, failEvent, settleEvents } from '../settle.ts'
-import { type Holds, MINUTE, T, counted, find, findAll, insertClaimed, insertRows } from './fixtures.ts'
+import { failEvent, settleEvents } from '../settle.ts'
+import {
+  type Holds,
+  MINUTE,
+  T,
+  counted,
+  find,
+  findAll,
+  insertClaimed,
+  insertCompleted,
+  insertRows,
+} from './fixtures.ts'
 
 const DAY = 86_400_000
 
@@ -19,14 +29,21 @@ async function keepFailed(db: OutboxDatabase, count: number, now: number): Promi
 }
 
 export function cleanupPromises(holds: Holds): void {
-  holds('a clean-up deletes completed rows a day after they settled, failed ones after a week', async ({ db }) => {
+  holds('a clean-up deletes failed rows a week after they settled', async ({ db }) => {
     await failEvent(db, await insertClaimed(db), { error: 'e', now: T })
-    await completeEvent(db, await insertClaimed(db), { keepCompleted: true, now: T })
-    expect(await cleanupOldEvents(db, { now: T + DAY - 1 })).toEqual({ deleted: 0, more: false })
-    expect(await cleanupOldEvents(db, { now: T + DAY + 1 })).toEqual({ deleted: 1, more: false })
     expect(await cleanupOldEvents(db, { now: T + 7 * DAY - 1 })).toEqual({ deleted: 0, more: false })
     expect(await cleanupOldEvents(db, { now: T + 7 * DAY + 1 })).toEqual({ deleted: 1, more: false })
     expect(await findAll(db)).toEqual([])
+  })
+
+  holds('a clean-up deletes completed rows of an earlier version as late as failed ones', async ({ db }) => {
+    const young = await insertCompleted(db, T + DAY)
+    await insertCompleted(db)
+    const failedRetentionMs = 30 * DAY
+    const clean = (ms: number) => cleanupOldEvents(db, { failedRetentionMs, now: T + failedRetentionMs + ms })
+    expect(await clean(-1)).toEqual({ deleted: 0, more: false })
+    expect(await clean(1)).toEqual({ deleted: 1, more: false })
+    expect((await findAll(db)).map(({ id }) => id)).toEqual([young])
   })
 
   holds('a clean-up counts age from the settling, never from the creation (trap 6)', async ({ db }) => {

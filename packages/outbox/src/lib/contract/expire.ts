@@ -15,6 +15,7 @@ import {
   find,
   findAll,
   insertClaimed,
+  insertCompleted,
   insertRows,
   row,
 } from './fixtures.ts'
@@ -85,8 +86,7 @@ export function expirePromises(holds: Holds): void {
   holds('settled rows never expire, and a late settle of an expired row is lost', async ({ db }) => {
     const failed = await insertClaimed(db)
     await failEvent(db, failed, { error: 'e', now: T })
-    const kept = await insertClaimed(db)
-    await completeEvent(db, kept, { keepCompleted: true, now: T })
+    await insertCompleted(db)
     const before = await findAll(db)
     const retried = await insertClaimed(db)
     await rescheduleEvent(db, retried, { dueAt: 1000 })

@@ -5,6 +5,7 @@ import { enqueueEvents } from '../enqueue.ts'
 import { type OutboxEvent, firstEventIdAt, newEventId } from '../event.ts'
 import { type ClaimRef, type PendingEvent, pendingEvents, readPendingEvents } from '../row.ts'
 import type { Outcome } from '../outcome.ts'
+import { failEvent } from '../settle.ts'
 import { type Statement, sqlText } from '../statement.ts'
 
 /** A fresh, migrated database, and a second connection to the same data. */
@@ -82,6 +83,14 @@ export async function claimOne(db: OutboxDatabase, now = T): Promise<Claim> {
   const { claims } = await claimDueEvents(db, { limit: 2, leaseMs: MINUTE, now })
   expect(claims).toHaveLength(1)
   return claims[0] as Claim
+}
+
+/** Inserts a delivered row, as an earlier version left it, settled at `now`; returns its id. */
+export async function insertCompleted(db: OutboxDatabase, now = T): Promise<string> {
+  const claim = await insertClaimed(db)
+  await failEvent(db, claim, { error: 'e', now })
+  await db.run(sqlText`update pending_events set status = 'completed', last_error = null where id = ${claim.id}`)
+  return claim.id
 }
 
 /** The current row, or undefined. */

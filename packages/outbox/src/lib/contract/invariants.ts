@@ -33,7 +33,7 @@ function outcomeOf(claim: ClaimRef, kind: number): Outcome {
 
 /** The rules that a row breaks: it must be in line, due at a known time, dispatched, held with a reason, or settled. */
 function faults(row: PendingEvent, now: number): string[] {
-  const settled = row.status === 'failed' || row.status === 'completed'
+  const settled = row.status === 'failed'
   const dispatched = row.status === 'pending' && row.dueAt === null
   const checks: [string, boolean][] = [
     ['attempts within 0 and their maximum', row.attempts >= 0 && row.attempts <= row.maxAttempts],
@@ -74,7 +74,7 @@ export function invariantPromises(holds: Holds): void {
           // Any claim that was ever made, also a stale one: only the current one may change its row.
           const claim = refs[pick(refs.length)] ?? { id: '', gen: 0 }
           const current = before.get(claim.id)
-          const { lost } = await settleEvents(one, [outcomeOf(claim, pick(6))], { keepCompleted: pick(2) === 0, now })
+          const { lost } = await settleEvents(one, [outcomeOf(claim, pick(6))], { now })
           const held = current?.status === 'pending' && current.gen === claim.gen
           expect([story, lost.length === 0]).toEqual([story, held])
         } else if (verb === 7) refs.push(...(await sweepPendingEvents(one, { limit: 4, leaseMs: MINUTE, now })).events)
@@ -84,8 +84,7 @@ export function invariantPromises(holds: Holds): void {
         } else {
           if (pick(2)) await lineUpDueEvents(one, { now })
           await extendLease(one, refs.slice(-3), MINUTE, { now })
-          const retentionMs = 200 * MINUTE
-          await cleanupOldEvents(one, { retentionMs, failedRetentionMs: retentionMs, batchSize: 1, budgetMs: 0, now })
+          await cleanupOldEvents(one, { failedRetentionMs: 200 * MINUTE, batchSize: 1, budgetMs: 0, now })
           await expireEvents(one, { maxAgeMs: 15 * MINUTE, batchSize: 1, now })
         }
 
@@ -95,8 +94,7 @@ export function invariantPromises(holds: Holds): void {
           const was = before.get(row.id)
           if (!was) continue
           expect([story, row.gen >= was.gen]).toEqual([story, true])
-          const settled = was.status === 'failed' || was.status === 'completed'
-          if (settled && !replayed.includes(row.id)) expect([story, row]).toEqual([story, was])
+          if (was.status === 'failed' && !replayed.includes(row.id)) expect([story, row]).toEqual([story, was])
         }
         before = after
       }

@@ -202,20 +202,16 @@ export function lanePromises(holds: Holds): void {
     expect(idsOf(await claimReadyEvents(rival, { lanes: [{ ...LANE, count: 1 }] }))).toEqual([])
   })
 
-  for (const keepCompleted of [false, true]) {
-    holds(
-      `a commit that settles a row in line does not claim it again (keepCompleted: ${keepCompleted})`,
-      async ({ db }) => {
-        const claim = await insertExpired(db)
-        await lineUpDueEvents(db)
-        const [next = ''] = await insertRows(db, 1, { due: 'now' })
-        const { lost, claimed } = await settleEvents(db, [{ settle: 'complete', claim }], {
-          keepCompleted,
-          claim: { lanes: [{ ...LANE, count: 10 }] },
-        })
-        expect([lost, idsOf(claimed)]).toEqual([[], [next]])
-      },
-    )
+  for (const outcome of [{ settle: 'complete' }, { settle: 'fail', error: 'e' }] as const) {
+    holds(`a commit that settles a row in line does not claim it again (${outcome.settle})`, async ({ db }) => {
+      const claim = await insertExpired(db)
+      await lineUpDueEvents(db)
+      const [next = ''] = await insertRows(db, 1, { due: 'now' })
+      const { lost, claimed } = await settleEvents(db, [{ ...outcome, claim }], {
+        claim: { lanes: [{ ...LANE, count: 10 }] },
+      })
+      expect([lost, idsOf(claimed)]).toEqual([[], [next]])
+    })
   }
 
   holds('two processes put the same rows in line once', async ({ db, rival }) => {

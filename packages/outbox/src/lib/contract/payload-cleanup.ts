@@ -27,14 +27,14 @@ export function payloadCleanupPromises(holds: Holds): void {
     await enqueueEvents(db, sharing(4))
     const [held, failed, late, done] = (await claimDueEvents(db, { limit: 10, now: T })).claims
     if (!held || !failed || !late || !done) throw new Error('four rows were to be claimed')
-    await completeEvent(db, done, { now: T })
+    await completeEvent(db, done)
     await settleEvents(db, [{ settle: 'hold', claim: held, reason: 'blocked' }], { now: T })
     await failEvent(db, failed, { error: 'e', now: T })
     let now = T
     // Later than any rest between two passes.
     const cleanUp = () => cleanupPayloads(db, { now: (now += DAY) })
     expect([await cleanUp(), (await stored(db)).once]).toEqual([{ deleted: 0, more: false }, 1])
-    await completeEvent(db, late, { now })
+    await completeEvent(db, late)
     expect([await cleanUp(), (await stored(db)).once]).toEqual([{ deleted: 0, more: false }, 1])
     await expireEvents(db, { maxAgeMs: 1, now })
     expect(await cleanUp()).toEqual({ deleted: 0, more: false })

@@ -21,6 +21,9 @@ import {
 const NOTES = { sql: 'create table notes (id text not null primary key)', params: [] }
 const noted = { sql: 'select id from notes', params: [] }
 
+/** One deletes its row, the other leaves it. */
+const FINAL = [{ settle: 'complete' }, { settle: 'fail', error: 'e' }] as const
+
 /** A statement that writes only while a claim is current. */
 function note({ id, gen }: { id: string; gen: number }): SqlText {
   return sqlText`insert into notes (id)
@@ -55,33 +58,30 @@ export function settleAndClaimPromises(holds: Holds): void {
     },
   )
 
-  for (const keepCompleted of [false, true]) {
-    const how = keepCompleted ? 'retained' : 'deleted'
-    holds(`with completed rows ${how}: a claim whose lease has expired is settled, not taken again`, async ({ db }) => {
+  for (const outcome of FINAL) {
+    const how = `a settle that ends rows with ${outcome.settle}`
+    holds(`${how}: a claim whose lease has expired is settled, not taken again`, async ({ db }) => {
       const claims = [await insertClaimed(db), await insertClaimed(db)]
       const [next = ''] = await insertRows(db, 1)
-      const outcomes = claims.map((claim): Outcome => ({ settle: 'complete', claim }))
+      const outcomes = claims.map((claim): Outcome => ({ ...outcome, claim }))
       const late = T + 2 * MINUTE
-      const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, claim: { due: 10, now: late } })
+      const { lost, claimed } = await settleEvents(db, outcomes, { claim: { due: 10, now: late } })
       expect(lost).toEqual([])
       expect(claimed.claims.map(({ id }) => id)).toEqual([next])
       const left = (await findAll(db)).filter(({ status }) => status !== 'pending')
-      expect(left.map(({ id }) => id)).toEqual(keepCompleted ? claims.map(({ id }) => id) : [])
+      expect(left.map(({ id }) => id)).toEqual(outcome.settle === 'fail' ? claims.map(({ id }) => id) : [])
     })
 
-    holds(
-      `with completed rows ${how}: a settle returns a lost claim, and the next claim may take its row`,
-      async ({ db }) => {
-        const stale = await insertClaimed(db)
-        await claimOne(db, T + MINUTE)
-        const held = await insertClaimed(db)
-        const late = T + 3 * MINUTE
-        const outcomes = [stale, held].map((claim): Outcome => ({ settle: 'complete', claim }))
-        const { lost, claimed } = await settleEvents(db, outcomes, { keepCompleted, claim: { due: 10, now: late } })
-        expect(lost).toEqual([stale.id])
-        expect(claimed.claims.map(moved)).toMatchObject([{ id: stale.id, gen: 3 }])
-      },
-    )
+    holds(`${how}: it returns a lost claim, and the next claim may take its row`, async ({ db }) => {
+      const stale = await insertClaimed(db)
+      await claimOne(db, T + MINUTE)
+      const held = await insertClaimed(db)
+      const late = T + 3 * MINUTE
+      const outcomes = [stale, held].map((claim): Outcome => ({ ...outcome, claim }))
+      const { lost, claimed } = await settleEvents(db, outcomes, { claim: { due: 10, now: late } })
+      expect(lost).toEqual([stale.id])
+      expect(claimed.claims.map(moved)).toMatchObject([{ id: stale.id, gen: 3 }])
+    })
   }
 
   holds('a settle of nothing with a claim claims', async ({ db }) => {
@@ -143,9 +143,9 @@ export function settleAndClaimPromises(holds: Holds): void {
       db,
       [
         { settle: 'release', claim: again },
-        { settle: 'complete', claim: done },
+        { settle: 'fail', claim: done, error: 'e' },
       ],
-      { keepCompleted: true, now: T },
+      { now: T },
     )
     // Released rows are back in line; rows that waited for T are due.
     const lanes = [{ workspaceId: 'ws_1', endpointId: 'ep_1', count: 10 }]
@@ -158,7 +158,7 @@ export function settleAndClaimPromises(holds: Holds): void {
       { id: again.id, gen: 3, attempts: 1 },
       { id: waiting, gen: 1, attempts: 1 },
     ])
-    expect(await row(db, done.id)).toMatchObject({ status: 'completed', completedAt: T })
+    expect(await row(db, done.id)).toMatchObject({ status: 'failed', completedAt: T })
   })
 
   holds('the results of a settle and of a claim cannot be read before the commit', async ({ db }) => {

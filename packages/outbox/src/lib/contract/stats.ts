@@ -1,9 +1,9 @@
 import { expect } from 'vitest'
-import { completeEvent, failEvent, rescheduleEvent, settleEvents } from '../settle.ts'
+import { failEvent, rescheduleEvent, settleEvents } from '../settle.ts'
 import { oldestDue, oldestRows } from '../oldest.ts'
 import { sqlText } from '../statement.ts'
 import { outboxStats } from '../stats.ts'
-import { type Holds, MINUTE, T, claimOne, insertClaimed, insertRows, row } from './fixtures.ts'
+import { type Holds, MINUTE, T, claimOne, insertClaimed, insertCompleted, insertRows, row } from './fixtures.ts'
 
 export function statsPromises(holds: Holds): void {
   holds('an empty outbox counts nothing and waits for nothing', async ({ db }) => {
@@ -24,7 +24,7 @@ export function statsPromises(holds: Holds): void {
   holds('every row is in exactly one count', async ({ db }) => {
     await failEvent(db, await insertClaimed(db), { error: 'e' })
     await failEvent(db, await insertClaimed(db), { error: 'e' })
-    await completeEvent(db, await insertClaimed(db), { keepCompleted: true })
+    await insertCompleted(db)
     await settleEvents(db, [{ settle: 'hold', claim: await insertClaimed(db), reason: 'blocked' }])
     await rescheduleEvent(db, await insertClaimed(db), { dueAt: T + MINUTE })
     await insertClaimed(db)

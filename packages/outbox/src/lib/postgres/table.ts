@@ -42,7 +42,7 @@ export const pendingEvents = pgTable('pending_events', {
   createdAt: bigint('created_at', { mode: 'number' }).notNull(),
   /** Time of its last replay, from which its age counts. */
   replayedAt: bigint('replayed_at', { mode: 'number' }),
-  /** When it became completed or failed. */
+  /** When it failed. */
   completedAt: bigint('completed_at', { mode: 'number' }),
   lastError: text('last_error'),
   lastStatus: integer('last_status'),

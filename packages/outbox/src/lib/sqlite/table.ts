@@ -39,7 +39,7 @@ export const pendingEvents = sqliteTable('pending_events', {
   createdAt: integer('created_at').notNull(),
   /** Time of its last replay, from which its age counts. */
   replayedAt: integer('replayed_at'),
-  /** When it became completed or failed. */
+  /** When it failed. */
   completedAt: integer('completed_at'),
   lastError: text('last_error'),
   lastStatus: integer('last_status'),

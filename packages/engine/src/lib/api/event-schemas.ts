@@ -31,10 +31,14 @@ export const eventInput = z
   // `object` may be left out, but a discriminator has to be required in the document.
   .openapi('EventInput', { required: ['object', 'type'] })
 
-/** The header of a request that publishes. A malformed one is ignored, as W3C Trace Context requires, so it has no bounds. */
+/**
+ * The header of a request that publishes. A malformed one is ignored, as W3C Trace Context requires: the bound, that of all headers
+ * on Node, is only documented.
+ */
 export const traced = {
   traceparent: z.string().optional().openapi({
     description: 'The W3C trace context of the publisher, for all events of the request; ignored if it is malformed',
+    maxLength: 16_384,
     example: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
   }),
 }

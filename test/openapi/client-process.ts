@@ -59,8 +59,12 @@ assert.equal((await taken(client.PATCH('/endpoints/{id}', change))).description,
 const { error: stale } = await client.PATCH('/endpoints/{id}', change)
 assert.equal(stale?.status === 412 && stale.code, 'precondition_failed')
 
+const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const one = await taken(
-  client.POST('/events', { body: { object: 'event', type: 'message.created', data: { id: 'm1' } } }),
+  client.POST('/events', {
+    body: { object: 'event', type: 'message.created', data: { id: 'm1' } },
+    params: { header: { traceparent: `00-${traceId}-00f067aa0ba902b7-01` } },
+  }),
 )
 assert.ok(one.object === 'event')
 const read = { object: 'event', type: 'message.read', data: {}, channels: ['general'] } as const
@@ -73,7 +77,9 @@ await first
 
 const since = '2026-01-01T00:00:00Z'
 assert.equal((await taken(client.GET('/events', { params: { query: { since } } }))).data.length, 2)
+assert.equal((await taken(client.GET('/events', { params: { query: { traceId } } }))).data.length, 1)
 const event = await taken(client.GET('/events/{id}', { params: { path: { id: one.id } } }))
+assert.equal(event.traceId, traceId)
 assert.deepEqual(
   event.deliveries.map(({ endpointId }) => endpointId),
   [endpoint.id],

@@ -12,6 +12,7 @@ export type {
   ShownTls,
 } from './lib/credentials.ts'
 export type { EventFilter, EventStore, StoredEvent } from './lib/events/event-store.ts'
+export type { ListedEvent } from './lib/events/recorded-events.ts'
 export type { DeliveryFilter, HttpClass, TimeRange } from './lib/deliveries/delivery-filter.ts'
 export type { DeliveryLists, EventSummary } from './lib/deliveries/delivery-list.ts'
 export type {

@@ -101,6 +101,7 @@ const CALLS: [name: string, call: List, shown: number, most: number][] = [
   ['their next page', events({ before: EVENT }), 50, 400],
   ['the rest of an id', events({ before: `${EVENT}.1` }), 50, 400],
   ['events of no type', events({ type: 'c.d' }), 0, 2200],
+  ['events of no trace', events({ traceId: 'a' }), 0, 2200],
   ['problems', ({ problems }) => problems.list(allWorkspaces, { limit: 50 }), 50, 200],
 ]
 

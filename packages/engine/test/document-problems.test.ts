@@ -89,7 +89,7 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
       ({ ask }, { path }) =>
         ask({
           id: 'evt_none',
-          query: GOOD_QUERIES[path] ?? '',
+          query: path === '/events' ? '?traceId=a' : (GOOD_QUERIES[path] ?? ''),
         }),
       { history: false },
     ],

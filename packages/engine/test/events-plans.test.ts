@@ -105,6 +105,7 @@ const CALLS: [name: string, call: (engine: Engine) => Promise<unknown>, most: nu
   ['a list', ({ events }) => events.list('w1', { limit: 50 }), 400],
   ['its next page', ({ events }) => events.list('w1', { limit: 50, before: EVENT }), 400],
   ['a list of one type', ({ events }) => events.list('w1', { limit: 50, type: 'c.d' }), 2100],
+  ['a list of one trace', ({ events }) => events.list('w1', { limit: 50, traceId: 'a' }), 2100],
   ['a list between two times', ({ events }) => events.list('w1', { limit: 50, since: 1, until: 1.7e12 }), 400],
   ['an event', ({ events }) => events.get('w1', EVENT), 20],
   ['a replay', ({ deliveries }) => deliveries.replay('w1', `${EVENT}.ep_1`), 20],

@@ -205,7 +205,14 @@ describe('the list of events', () => {
     await made.work()
     const counts = { pending: 1, held: 1, completed: 2, failed: 1 }
     expect((await made.engine.events.list('w1', { limit: 10 })).rows).toEqual([
-      { id: eventId, workspaceId: 'w1', type: EVENT.type, createdAt: expect.any(Number) as number, ...counts },
+      {
+        id: eventId,
+        workspaceId: 'w1',
+        type: EVENT.type,
+        createdAt: expect.any(Number) as number,
+        traceId: null,
+        ...counts,
+      },
     ])
     const { rows, ...event } = await made.engine.events.get('w1', eventId)
     expect(event).toMatchObject(counts)

@@ -9,6 +9,8 @@ import { TEST_KEYS } from './keys.ts'
 import { metered } from './metered.ts'
 import { batchOf, rig } from './rig.ts'
 
+const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+
 async function recorded(history: EngineOptions['history']) {
   const meter = metered(env.DB)
   const parts = await rig({ engine: { history }, wrap: () => fromD1(meter.d1) })
@@ -18,7 +20,8 @@ async function recorded(history: EngineOptions['history']) {
   const publish = async (id = newEventId()) => {
     const dispatched: Promise<void>[] = []
     // Each of another type: the engine remembers how many receivers the last one had.
-    const event = { type: `type.n${published++}`, workspaceId: 'w', data: { n: 1 }, channels: ['a'], id }
+    const type = `type.n${published++}`
+    const event = { type, workspaceId: 'w', data: { n: 1 }, channels: ['a'], id, traceparent: TRACEPARENT }
     const result = await parts.engine.publish(event, (work) => void dispatched.push(work))
     await Promise.all(dispatched)
     return result
@@ -63,15 +66,16 @@ describe('events on D1', () => {
     expect([await made.count('keepsend_events'), await made.count('keepsend_payloads')]).toEqual([1, 1])
     const { rows } = await made.engine.events.list('w', { limit: 10 })
     expect(rows).toMatchObject([{ id, completed: 1, pending: 1, held: 0, failed: 0 }])
-    expect((await made.engine.events.get('w', id)).channels).toEqual(['a'])
+    expect(await made.engine.events.get('w', id)).toMatchObject({ channels: ['a'], traceId: TRACEPARENT.slice(3, 35) })
     expect(await hook.arrivals()).toHaveLength(1)
   })
 
   it('are recorded from a message that has no rows, by a consumer and by the inline queue', async () => {
     const made = await recorded({ events: true })
-    const message = { type: 'a.b', workspaceId: 'w', data: {}, eventId: newEventId() }
+    const message = { type: 'a.b', workspaceId: 'w', data: {}, eventId: newEventId(), traceparent: TRACEPARENT }
     for (let n = 0; n < 2; n++) await consumeBatch(made.policy, batchOf([message]))
-    expect((await made.engine.events.list('w', { limit: 10 })).rows).toMatchObject([{ id: message.eventId }])
+    const { rows } = await made.engine.events.list('w', { limit: 10, traceId: TRACEPARENT.slice(3, 35) })
+    expect(rows).toMatchObject([{ id: message.eventId }])
     const queue = new InlineEventQueue()
     const how = { sender: createFetchSender(), secrets: TEST_KEYS, deadlineMs: 1000, maxDeadlineMs: 1000 }
     queue.start(createEngine({ db: made.db, queue, history: { events: true }, ...how }))

@@ -164,6 +164,7 @@ describe("another workspace's id", () => {
       'GET /endpoints: query cursor',
       'GET /events/{id}: query workspaceId',
       'GET /events: query cursor',
+      'GET /events: query traceId',
       'GET /events: query workspaceId',
       'GET /problems: query cursor',
       'GET /problems: query endpointId',
@@ -198,6 +199,12 @@ describe("another workspace's id", () => {
       }
     }
     expect((await read(made.call('GET', `/deliveries?eventId=${made.ids.event}`))).body['data']).toHaveLength(2)
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+    const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
+    await made.engine.publish({ type: 'a', workspaceId: 'w1', data: {}, traceparent })
+    const traced = `/events?traceId=${traceId}`
+    expect(await read(made.asW2('GET', traced))).toEqual({ status: 200, body: { data: [] } })
+    expect((await read(made.call('GET', traced))).body['data']).toHaveLength(1)
   })
 
   it('as the workspaceId of a read is 403 without workspaces:read, whether it exists or not, on every route that takes one', async () => {

@@ -49,6 +49,7 @@ export const channels = list(name, MAX_CHANNELS)
 
 /** Not validated as a name: a filter for an impossible type finds nothing. */
 export const typeFilter = z.string().max(MAX_NAME_LENGTH)
+export const traceIdFilter = z.string().max(32)
 
 const pattern = text(MAX_NAME_LENGTH).openapi({ pattern: `^\\*$|${NAME.source.slice(0, -1)}(\\.\\*)?$` })
 export const eventTypePatterns = list(pattern, MAX_EVENT_TYPES).openapi({ minItems: 1 })

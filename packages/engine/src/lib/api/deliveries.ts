@@ -59,6 +59,7 @@ const get = defineRoute(
     responses: {
       200: json('The delivery', deliveryDetail, {
         ...examples.delivery,
+        traceId: examples.TRACE_ID,
         latestAttempts: { data: [examples.attempt], cursor: btoa(examples.attempt.id) },
       }),
     },
@@ -106,10 +107,10 @@ export function deliveryRoutes(engine: RouteEngine): EngineRoutes {
   app.openapi(get, async (c) => {
     const principal = c.get('principal')
     const scope = scopeOf(principal, c.req.valid('query').workspaceId)
-    const { latestAttempts, ...delivery } = await deliveries.getWithAttempts(scope, c.req.valid('param').id)
+    const { latestAttempts, traceId, ...delivery } = await deliveries.getWithAttempts(scope, c.req.valid('param').id)
     const attempts = latestAttempts && { latestAttempts: showAttempts(principal, latestAttempts) }
     const show = withWorkspace(principal, (row: DeliveryState) => toDelivery(row))
-    return c.json({ ...show(delivery), ...attempts }, 200)
+    return c.json({ ...show(delivery), traceId, ...attempts }, 200)
   })
 
   app.openapi(replay, async (c) => {

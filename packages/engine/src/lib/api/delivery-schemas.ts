@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import * as bounded from './bounded.ts'
 import { pageOf, pageShape } from './page.ts'
-import { attemptSchema, deliverySchema } from './schemas.ts'
+import { attemptSchema, deliverySchema, traceId } from './schemas.ts'
 
 export const attemptPage = pageOf('AttemptPage', attemptSchema)
 
@@ -17,6 +17,7 @@ export const deliveryPage = z
 
 export const deliveryDetail = deliverySchema
   .extend({
+    traceId,
     latestAttempts: attemptPage.optional().openapi({
       description: 'The latest 100; `GET /deliveries/{id}/attempts` takes its cursor. Absent without `history`',
     }),

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import * as bounded from './bounded.ts'
-import { count, deliverySchema, id, time } from './schemas.ts'
+import { count, deliverySchema, id, time, traceId } from './schemas.ts'
 import { workspaceShown } from './workspace-scope.ts'
 
 export const eventInput = z
@@ -31,6 +31,18 @@ export const eventInput = z
   // `object` may be left out, but a discriminator has to be required in the document.
   .openapi('EventInput', { required: ['object', 'type'] })
 
+/**
+ * The header of a request that publishes. A malformed one is ignored, as W3C Trace Context requires: the bound, that of all headers
+ * on Node, is only documented.
+ */
+export const traced = {
+  traceparent: z.string().optional().openapi({
+    description: 'The W3C trace context of the publisher, for all events of the request; ignored if it is malformed',
+    maxLength: 16_384,
+    example: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  }),
+}
+
 export const publishedEvent = z
   .object({ object: z.literal('event'), id: id('event'), type: z.string() })
   .openapi('PublishedEvent')
@@ -46,6 +58,7 @@ export const eventSummary = z
     id: id('event'),
     type: z.string(),
     createdAt: time,
+    traceId,
     deliveries: deliveryCounts,
     ...workspaceShown,
   })
@@ -56,6 +69,7 @@ export const eventDetail = z
     id: id('event'),
     type: z.string(),
     createdAt: time,
+    traceId,
     channels: z.array(z.string()).nullable().openapi({ description: 'null: the server did not record the event' }),
     payload: z
       .unknown()

@@ -1,10 +1,11 @@
 import { z } from '@hono/zod-openapi'
 import { newEventId } from '@keepsend/outbox'
 import type { WebhookEvent } from '../publish/event.ts'
+import { isTraceparent } from '../publish/traceparent.ts'
 import type { Principal } from '../access/api-key.ts'
-import type { EventSummary } from '../deliveries/delivery-list.ts'
 import type { DeliveryState } from '../deliveries/delivery.ts'
 import type { StoredEvent } from '../events/event-store.ts'
+import type { ListedEvent } from '../events/recorded-events.ts'
 import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
 import { parseAsWritten } from '../formats/exact-json.ts'
 import { parseStored } from '../formats/stored-json.ts'
@@ -15,7 +16,7 @@ import { pageOf, pageQuery, readCursor, showPage } from './page.ts'
 import { type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 import { iso, toDelivery } from './show.ts'
-import { eventDetail, eventInput, eventSummary, publishedEvent } from './event-schemas.ts'
+import { eventDetail, eventInput, eventSummary, publishedEvent, traced } from './event-schemas.ts'
 import { idParam } from './schemas.ts'
 import { oneWorkspaceQuery, scopeOf, withWorkspace, workspaceOf, workspaceQuery } from './workspace-scope.ts'
 
@@ -59,7 +60,7 @@ const publish = defineRoute(
     summary: 'Publish one event, or up to 100',
     description: 'Stored for every subscribed endpoint before the answer. One event gets an event, a list gets a list.',
     request: {
-      headers: idempotent,
+      headers: idempotent.extend(traced),
       body: body(publishInput, {
         one: oneEvent,
         many: {
@@ -78,31 +79,43 @@ const publish = defineRoute(
   },
 )
 
-const summary = { id: examples.EVENT_ID, type: examples.event.type, createdAt: examples.delivery.createdAt }
+const summary = {
+  id: examples.EVENT_ID,
+  type: examples.event.type,
+  createdAt: examples.delivery.createdAt,
+  traceId: examples.TRACE_ID,
+}
 
-const list = defineRoute('events:read', {
-  method: 'get',
-  path: '/events',
-  operationId: 'listEvents',
-  tags: ['Events'],
-  summary: 'List retained events, newest first',
-  description: 'With `history` on the server: all events. Otherwise: events with a retained delivery.',
-  request: {
-    query: z.strictObject({
-      ...pageQuery,
-      type: bounded.typeFilter.optional(),
-      since: bounded.isoTime.optional().openapi({ description: 'At this time or later, by the time in the id' }),
-      until: bounded.isoTime.optional().openapi({ description: 'Before this time' }),
-      ...workspaceQuery,
-    }),
+const list = defineRoute(
+  'events:read',
+  {
+    method: 'get',
+    path: '/events',
+    operationId: 'listEvents',
+    tags: ['Events'],
+    summary: 'List retained events, newest first',
+    description: 'With `history` on the server: all events. Otherwise: events with a retained delivery.',
+    request: {
+      query: z.strictObject({
+        ...pageQuery,
+        type: bounded.typeFilter.optional(),
+        traceId: bounded.traceIdFilter
+          .optional()
+          .openapi({ description: 'That of the `traceparent` of its publisher' }),
+        since: bounded.isoTime.optional().openapi({ description: 'At this time or later, by the time in the id' }),
+        until: bounded.isoTime.optional().openapi({ description: 'Before this time' }),
+        ...workspaceQuery,
+      }),
+    },
+    responses: {
+      200: json('A page of events', pageOf('EventPage', eventSummary), {
+        data: [{ ...summary, deliveries: { pending: 0, held: 0, completed: 0, failed: 1 } }],
+        cursor: examples.CURSOR,
+      }),
+    },
   },
-  responses: {
-    200: json('A page of events', pageOf('EventPage', eventSummary), {
-      data: [{ ...summary, deliveries: { pending: 0, held: 0, completed: 0, failed: 1 } }],
-      cursor: examples.CURSOR,
-    }),
-  },
-})
+  { problems: ['not_retained'] },
+)
 
 const get = defineRoute(
   'events:read',
@@ -134,13 +147,21 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
 
   app.openapi(publish, async (c) => {
     const { workspaceId } = c.get('principal')
+    const given = c.req.header('traceparent')
+    const traceparent = isTraceparent(given) ? given : undefined
     const input = c.req.valid('json')
     // The same input with the digits of numbers that JavaScript would change.
     const written = parseAsWritten(c.get('bodyText')) as typeof input | undefined
     const writtenList = written && listOf(written)
     const events = listOf(input).map(({ object: _form, ...event }, index) => {
       const { id = newEventId() } = event
-      return { ...event, data: writtenList?.[index]?.data ?? event.data, id, workspaceId } as WebhookEvent & {
+      return {
+        ...event,
+        data: writtenList?.[index]?.data ?? event.data,
+        id,
+        workspaceId,
+        traceparent,
+      } as WebhookEvent & {
         id: string
       }
     })
@@ -167,10 +188,11 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
     const times = { since: bounded.msOf(since), until: bounded.msOf(until) }
     const before = readCursor(cursor, 'evt_')
     const page = await engine.events.list(scopeOf(principal, workspaceId), { ...filter, ...times, before })
-    const show = ({ id, workspaceId: _, type, createdAt, ...deliveries }: EventSummary) => ({
+    const show = ({ id, workspaceId: _, type, createdAt, traceId, ...deliveries }: ListedEvent) => ({
       id,
       type,
       createdAt: iso(createdAt),
+      traceId,
       deliveries,
     })
     return c.json(showPage(page, withWorkspace(principal, show)), 200)
@@ -193,6 +215,7 @@ function showEvent(principal: Principal, event: StoredEvent) {
     id,
     type,
     createdAt: iso(createdAt),
+    traceId: event.traceId,
     channels,
     payload: payload === null || contentType !== null ? payload : readPayload(payload),
     contentType,

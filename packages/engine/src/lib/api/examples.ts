@@ -9,6 +9,7 @@ export const EVENT_ID = 'evt_019ab2c4-5d6e-7f80-9a1b-2c3d4e5f6071'
 const ENDPOINT_ID = 'ep_019ab2c4-0a1b-7c2d-8e3f-405162738495'
 const DELIVERY_ID = `${EVENT_ID}.${ENDPOINT_ID}`
 
+export const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736'
 const CREATED_AT = '2026-11-23T12:00:00.000Z'
 
 export const event = { type: 'message.created', data: { id: 'm1', text: 'hello' } }

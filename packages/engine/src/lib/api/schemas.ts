@@ -13,6 +13,9 @@ import { workspaceShown } from './workspace-scope.ts'
 
 export const time = z.iso.datetime()
 export const id = (what: string) => z.string().openapi({ description: `The id of the ${what}` })
+export const traceId = z.string().nullable().openapi({
+  description: 'From the `traceparent` of the publisher of the event; null: it gave none, or the event is not recorded',
+})
 export const count = z.int().openapi({ minimum: 0 })
 export const milliseconds = z.number().openapi({ minimum: 0 })
 

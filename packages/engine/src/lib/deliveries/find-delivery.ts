@@ -1,8 +1,9 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type Row, type SqlText, pendingEvents, raw, sqlText } from '@keepsend/outbox/internal'
+import { type Row, type SqlText, eventIdOf, pendingEvents, raw, sqlText } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import { type Attempt, attemptRows, bodyIf } from '../history/attempt-list.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
+import { TRACE_ID } from '../history/record-event.ts'
 import { retainedAttempts } from '../history/retained-attempts.ts'
 import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 import type { Page } from '../page.ts'
@@ -18,6 +19,8 @@ export interface FoundDelivery extends DeliveryState {
 
 /** A delivery without its payload, with its attempts. */
 export interface DeliveryWithAttempts extends DeliveryState {
+  /** That of its event, and so of each attempt; null: none was given, or the event is not recorded. */
+  traceId: string | null
   /** The latest 100, the latest first; `attempts.list` continues with `next`. Undefined without `history`. */
   latestAttempts: Page<Attempt> | undefined
 }
@@ -60,21 +63,36 @@ export async function findWithAttempts(
   if (!history) {
     const { rows } = await db.run(stored)
     if (!rows[0]) throw notRetained()
-    return { ...toState(rows[0]), latestAttempts: undefined }
+    return { ...toState(rows[0]), traceId: null, latestAttempts: undefined }
   }
   const { hasBody } = retainedAttempts(db, { ...history, workspaceId: key.workspaceId })
-  const { rows } = await db.run<Row & { id: string | null; stored: string | null }>(sqlText`
+  const { rows } = await db.run<Row & { id: string | null; stored: string | null; traceId: string | null }>(sqlText`
     select cast((select ${jsonRow(db, STATE_NAMES)} from (${stored}) as stored) as text) as "stored",
+      ${traceOf(key, history)} as "traceId",
       ${attemptRows.except(['headers', 'body'], 'attempt')}, ${bodyIf(hasBody)}
     from (select 1 as one) as one left join keepsend_attempts as attempt on attempt.id ${db.dialect.among(sqlText`
       select attempt.id from keepsend_attempts as attempt ${db.dialect.by('keepsend_attempts_delivery')}
       where ${isAttemptOf(db, key, history)} order by attempt.id desc ${db.dialect.first(MAX_ATTEMPTS + 1)}`)}
     order by attempt.id desc`)
-  const attempts = rows.filter(({ id }) => id !== null).map(({ stored: _, ...row }) => attemptRows.read(row))
+  const attempts = rows
+    .filter(({ id }) => id !== null)
+    .map(({ stored: _, traceId: _trace, ...row }) => attemptRows.read(row))
   const shown = attempts.slice(0, MAX_ATTEMPTS)
   const next = attempts.length > MAX_ATTEMPTS ? shown.at(-1)?.id : undefined
   const last = attempts.find(({ outcome }) => outcome !== 'superseded')
-  return { ...stateOf(db, rows[0]?.stored, last), latestAttempts: { rows: shown, next, complete: true } }
+  const state = stateOf(db, rows[0]?.stored, last)
+  return { ...state, traceId: rows[0]?.traceId ?? null, latestAttempts: { rows: shown, next, complete: true } }
+}
+
+/** The trace id of its event. Two workspaces may have published under the id, so it is read in that of the delivery. */
+function traceOf({ id, workspaceId }: Key, { events }: HistoryOptions): SqlText {
+  if (!events) return raw('null')
+  const owner =
+    workspaceId === undefined
+      ? sqlText`coalesce(attempt.workspace_id, (select workspace_id from pending_events where id = ${id}))`
+      : sqlText`${workspaceId}`
+  return sqlText`(
+        select ${TRACE_ID} from keepsend_events where id = ${eventIdOf(id)} and workspace_id = ${owner})`
 }
 
 function stateOf(

@@ -8,10 +8,10 @@ import { readDeliveriesOf } from '../deliveries/event-deliveries.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import type { Page } from '../page.ts'
 import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
-import { findRecordedEvent, listRecordedEvents } from './recorded-events.ts'
+import { type ListedEvent, findRecordedEvent, listRecordedEvents } from './recorded-events.ts'
 
 /** An event of one workspace, with its payload. */
-export interface StoredEvent extends EventSummary {
+export interface StoredEvent extends ListedEvent {
   /** Null: not recorded, because the engine had no `history.events` when it was published. */
   channels: string[] | null
   /** The body of each delivery; null: no longer stored. */
@@ -31,12 +31,15 @@ export interface EventFilter extends TimeRange {
   /** The `next` of the page before. */
   before?: string | undefined
   type?: string | undefined
+  /** Of the publisher's `traceparent`; needs `history.events`. */
+  traceId?: string | undefined
 }
 
 export const EVENT_FILTER = {
   limit: 'number',
   before: 'text',
   type: 'text',
+  traceId: 'text',
   ...TIME_RANGE,
 } satisfies OptionNames<EventFilter>
 
@@ -46,19 +49,19 @@ export const EVENT_FILTER = {
  */
 export interface EventStore {
   /**
-   * Lists events, newest first. The type is compared event by event, at most 2,000 a page. `completed` counts delivered
+   * Lists events, newest first. The type and the trace id are compared event by event, at most 2,000 a page. `completed` counts delivered
    * deliveries if `history` records all attempts, otherwise only stored ones.
    *
-   * @throws {EngineError} `not_retained`: all workspaces were asked for, and the engine has no `history.events`
+   * @throws {EngineError} `not_retained`: all workspaces, or a trace id, were asked for, and the engine has no `history.events`
    */
-  list(workspaceId: WorkspaceScope, filter: EventFilter): Promise<Page<EventSummary>>
+  list(workspaceId: WorkspaceScope, filter: EventFilter): Promise<Page<ListedEvent>>
   /** Reads an event of one workspace: two may have published under one id. @throws {EngineError} `not_retained`: neither the event nor one of its deliveries is stored */
   get(workspaceId: string, eventId: string): Promise<StoredEvent>
 }
 
 const MAX_LIMIT = 1000
 const NOT_RECORDED =
-  'events of all workspaces are listed from recorded ones, and this engine has no history.events: ask for one workspace'
+  'events of all workspaces, or of a trace, are listed from recorded ones, and this engine has no history.events: ask for one workspace, and for no trace id'
 
 export function createEventStore(
   db: OutboxDatabase,
@@ -70,12 +73,13 @@ export function createEventStore(
       checkNames('events.list', EVENT_FILTER, filter)
       const workspaceId = readScope(scope)
       checkBounds('limit', filter.limit, 1, MAX_LIMIT)
-      const { type, ...page } = filter
+      const { type, traceId, ...page } = filter
       const { limit, before = BEHIND_EVERY_EVENT } = filter
-      if (recordsEvents) return listRecordedEvents(db, workspaceId, { limit, type, ...keysBetween(filter, before) })
-      if (workspaceId === undefined) throw new EngineError('not_retained', NOT_RECORDED)
+      if (recordsEvents)
+        return listRecordedEvents(db, workspaceId, { limit, type, traceId, ...keysBetween(filter, before) })
+      if (workspaceId === undefined || traceId !== undefined) throw new EngineError('not_retained', NOT_RECORDED)
       const { rows, next, complete } = await deliveries.listEvents(workspaceId, page)
-      const shown = rows.filter((one) => type === undefined || one.type === type)
+      const shown = rows.filter((one) => type === undefined || one.type === type).map(withoutTrace)
       return { rows: shown, next, complete: complete && (next === undefined || shown.length === rows.length) }
     },
 
@@ -88,7 +92,8 @@ export function createEventStore(
       }
       const { deliveries: rows, ...stored } = await deliveries.listByEvent(workspaceId, eventId)
       const counted = stored.complete ? undefined : await summaryOfMany(workspaceId, eventId)
-      return { ...(counted ?? summaryOf({ id: eventId, workspaceId }, rows)), channels: null, ...stored, rows }
+      const summary = counted ?? summaryOf({ id: eventId, workspaceId }, rows)
+      return { ...withoutTrace(summary), channels: null, ...stored, rows }
     },
   }
 
@@ -98,6 +103,10 @@ export function createEventStore(
     const page = await deliveries.listEvents(workspaceId, { limit: 1, before: `${eventId}/` })
     return page.rows.find(({ id }) => id === eventId)
   }
+}
+
+function withoutTrace(event: EventSummary): ListedEvent {
+  return { ...event, traceId: null }
 }
 
 function summaryOf(event: Pick<EventSummary, 'id' | 'workspaceId'>, rows: readonly DeliveryState[]): EventSummary {

@@ -1,6 +1,7 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type Row, type SqlText, createCodec, json, raw, sqlText } from '@keepsend/outbox/internal'
 import type { EventSummary } from '../deliveries/delivery-list.ts'
+import { TRACE_ID } from '../history/record-event.ts'
 import type { Page } from '../page.ts'
 import type { events } from '../sqlite/history-tables.ts'
 
@@ -8,9 +9,16 @@ import type { events } from '../sqlite/history-tables.ts'
 export interface RecordedEventFilter {
   limit: number
   type: string | undefined
+  traceId: string | undefined
   /** Ids above this one and below that one. */
   after: string | undefined
   before: string
+}
+
+/** An event as lists show it. */
+export interface ListedEvent extends EventSummary {
+  /** Of the `traceparent` that its publisher gave, 32 hexadecimal digits; null: none was given, or it is not recorded. */
+  traceId: string | null
 }
 
 // Events that a page reads at most, if it leaves some out; and deliveries that it counts, beside those of its last event.
@@ -21,22 +29,23 @@ const MAX_COUNTED = 2000
 export async function listRecordedEvents(
   db: OutboxDatabase,
   workspaceId: string | undefined,
-  { limit, type, after = '', before }: RecordedEventFilter,
-): Promise<Page<EventSummary>> {
+  { limit, type, traceId, after = '', before }: RecordedEventFilter,
+): Promise<Page<ListedEvent>> {
   const { dialect } = db
-  const most = type === undefined ? limit + 1 : MAX_READ
+  const most = type === undefined && traceId === undefined ? limit + 1 : MAX_READ
   const start = startOf(workspaceId, before)
   const { by, where, order } = rangeOf(db, workspaceId, { after, start })
-  const matches = type === undefined ? raw('1 = 1') : sqlText`numbered.event_type = ${type}`
+  const ofType = type === undefined ? raw('1 = 1') : sqlText`numbered.event_type = ${type}`
+  const ofTrace = traceId === undefined ? raw('1 = 1') : sqlText`${TRACE_ID} = ${traceId}`
   const { rows } = await db.run<FoundEvent>(sqlText`
     with found as materialized (
-      select id, workspace_id, event_type, created_at, deliveries from keepsend_events ${by}
+      select id, workspace_id, event_type, created_at, trace_parent, deliveries from keepsend_events ${by}
       where ${where} order by ${order} ${dialect.first(most)} offset ${raw(String(start.skip))}),
     numbered as materialized (
       select found.*, row_number() over (partition by id order by workspace_id desc) as place from found),
     matched as materialized (
       select numbered.*, sum(deliveries) over (order by id desc, workspace_id desc) - deliveries as counted
-      from numbered where ${matches}),
+      from numbered where ${ofType} and ${ofTrace}),
     page as materialized (
       select * from matched where counted < ${raw(String(MAX_COUNTED))}
       order by id desc, workspace_id desc ${dialect.first(limit + 1)}),
@@ -56,7 +65,7 @@ export async function listRecordedEvents(
 
 /** An event with its payload, if that is stored. */
 export type RecordedEvent = Pick<typeof events.$inferSelect, 'channels' | 'contentType'> &
-  EventSummary & { payload: string | null }
+  ListedEvent & { payload: string | null }
 
 /** Reads an event with its payload. */
 export async function findRecordedEvent(
@@ -66,7 +75,7 @@ export async function findRecordedEvent(
 ): Promise<RecordedEvent | undefined> {
   const { rows } = await db.run<CountedEvent & { payload: string | null }>(sqlText`
     with page as materialized (
-      select id, workspace_id, event_type, created_at, channels, content_type, payload_id, 1 as place from keepsend_events
+      select id, workspace_id, event_type, created_at, channels, content_type, trace_parent, payload_id, 1 as place from keepsend_events
       where id = ${eventId} and workspace_id = ${workspaceId}),
     ${counted(db)}
     select ${columns.some('page', ['channels', 'contentType'])},
@@ -86,6 +95,7 @@ const columns = createCodec<typeof events>({
   createdAt: 'created_at',
   deliveries: 'deliveries',
   contentType: 'content_type',
+  traceparent: 'trace_parent',
   payloadId: 'payload_id',
 })
 
@@ -131,20 +141,21 @@ function rangeOf(
  * so. Look-ups by key alone, whatever the planner expects: the other conditions are hidden in a `case`, and in a scalar.
  */
 function counted({ dialect }: Pick<OutboxDatabase, 'dialect'>): SqlText {
-  const event = raw('page.id, page.workspace_id, page.place, page.event_type, page.created_at')
+  const event = raw('page.id, page.workspace_id, page.place, page.event_type, page.created_at, page.trace_parent')
   return sqlText`
-    tallied (id, workspace_id, place, event_type, created_at, status) as (
+    tallied (id, workspace_id, place, event_type, created_at, trace_parent, status) as (
       select ${event}, cast(null as text) from page
       union all
       select ${event}, pending_events.status from page ${dialect.joinRowsOf(raw('page.id'))}
       where pending_events.workspace_id = page.workspace_id),
     counts as materialized (
       select id, workspace_id, min(place) as place, min(event_type) as event_type, min(created_at) as created_at,
+        min(trace_parent) as trace_parent,
         count(case when status = 'pending' then 1 end) as pending, count(case when status = 'held' then 1 end) as held,
         count(case when status = 'completed' then 1 end) as completed, count(case when status = 'failed' then 1 end) as failed
       from tallied group by id, workspace_id),
     summary as (
-      select id as "id", workspace_id as "workspaceId", place as "place", event_type as "type", created_at as "createdAt", pending as "pending", held as "held",
+      select id as "id", workspace_id as "workspaceId", place as "place", event_type as "type", created_at as "createdAt", ${TRACE_ID} as "traceId", pending as "pending", held as "held",
         completed + (
           select count(distinct attempt.delivery_id) from keepsend_attempts as attempt ${dialect.by('keepsend_attempts_delivery')}
           where attempt.delivery_id > counts.id || '.' and attempt.delivery_id < counts.id || '/'
@@ -155,7 +166,7 @@ function counted({ dialect }: Pick<OutboxDatabase, 'dialect'>): SqlText {
 }
 
 /** An event with its counts, and its place among the events of its id. */
-type CountedEvent = Row & EventSummary & { place: number }
+type CountedEvent = Row & ListedEvent & { place: number }
 
 /** An event of the page, and where the search ended early. Without an event: one row with only that. */
 type FoundEvent = Row & { reachedId: string | null; reachedPlace: number } & (CountedEvent | { id: null })
@@ -164,10 +175,10 @@ function pageOf(
   found: readonly FoundEvent[],
   limit: number,
   positionAt: (id: string, place: number) => string,
-): Page<EventSummary> {
+): Page<ListedEvent> {
   const rows = found.filter((row): row is FoundEvent & CountedEvent => row.id !== null)
   const shown = rows.slice(0, limit)
-  const events = shown.map(({ reachedId: _, reachedPlace: _place, place: _own, ...row }) => row as EventSummary)
+  const events = shown.map(({ reachedId: _, reachedPlace: _place, place: _own, ...row }) => row as ListedEvent)
   const last = shown.at(-1)
   if (last && rows.length > limit) return { rows: events, next: positionAt(last.id, last.place), complete: true }
   const [{ reachedId, reachedPlace } = { reachedId: null, reachedPlace: 0 }] = found

@@ -1,5 +1,5 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type EventRecord, clock, sqlText } from '@keepsend/outbox/internal'
+import { type EventRecord, clock, raw, sqlText } from '@keepsend/outbox/internal'
 
 /** The parts of a published event that its record has. */
 export interface RecordableEvent {
@@ -8,7 +8,11 @@ export interface RecordableEvent {
   type: string
   channels: readonly string[]
   contentType: string | null
+  traceparent: string | undefined
 }
+
+/** The trace id in the trace context of a row of `keepsend_events`; null without one. */
+export const TRACE_ID = raw('substr(trace_parent, 4, 32)')
 
 /**
  * The record of an event, inserted with its deliveries: once, however often the event is published. A later publish that
@@ -18,7 +22,7 @@ export interface RecordableEvent {
  */
 export function eventRecord(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  { id, workspaceId, type, channels, contentType }: RecordableEvent,
+  { id, workspaceId, type, channels, contentType, traceparent }: RecordableEvent,
   only: EventRecord['only'],
 ): EventRecord {
   return {
@@ -31,9 +35,10 @@ export function eventRecord(
       ${dialect.lock('share', 'event')}`,
     insert: ({ from, deliveries }) => sqlText`
       insert into keepsend_events
-        (id, workspace_id, event_type, channels, created_at, deliveries, content_type, payload_id)
+        (id, workspace_id, event_type, channels, created_at, deliveries, content_type, trace_parent, payload_id)
       select cast(${id} as text), cast(${workspaceId} as text), cast(${type} as text),
-        cast(${JSON.stringify(channels)} as text), ${clock()}, ${deliveries}, cast(${contentType} as text), stored.id
+        cast(${JSON.stringify(channels)} as text), ${clock()}, ${deliveries}, cast(${contentType} as text),
+        cast(${traceparent ?? null} as text), stored.id
       from ${from}
       on conflict (id, workspace_id) do nothing`,
   }

@@ -50,6 +50,8 @@ export const events = pgTable(
     deliveries: integer('deliveries').notNull(),
     /** Null: JSON, Keepsend's envelope. */
     contentType: text('content_type'),
+    /** The W3C trace context of the publisher. */
+    traceparent: text('trace_parent'),
     /** In `keepsend_payloads`. */
     payloadId: bigint('payload_id', { mode: 'number' }).notNull(),
   },

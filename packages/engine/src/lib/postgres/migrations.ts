@@ -273,8 +273,8 @@ on conflict (source) do nothing;
 -- endpoint matched. Two workspaces may publish under one id. Ids begin with a time, so the key is in the order of time, and
 -- the table is partitioned by it, so that whole days can be dropped; a row for which there is no partition is in the default
 -- one.
--- deliveries is the number of rows that the first publish inserted. payload_id is a row of keepsend_payloads: it stays as long
--- as the event.
+-- deliveries is the number of rows that the first publish inserted. trace_parent is the publisher's W3C trace
+-- context. payload_id is a row of keepsend_payloads: it stays as long as the event.
 create table if not exists keepsend_events (
   id text collate "C" not null,
   workspace_id text collate "C" not null,
@@ -283,6 +283,7 @@ create table if not exists keepsend_events (
   created_at bigint not null,
   deliveries integer not null,
   content_type text,
+  trace_parent text,
   payload_id bigint not null,
   primary key (id, workspace_id)
 ) partition by range (id);

@@ -106,9 +106,9 @@ export async function dispatchWithoutRows(
   event: PreparedEvent,
   { counters, logger }: { counters: EngineCounters; logger: Logger },
 ): Promise<void> {
-  const { type, workspaceId, data, id: eventId, channels, timestamp } = event
+  const { type, workspaceId, data, id: eventId, channels, timestamp, traceparent } = event
   try {
-    const message = { type, workspaceId, data, raw: event.raw, eventId, channels, timestamp }
+    const message = { type, workspaceId, data, raw: event.raw, eventId, channels, timestamp, traceparent }
     await inTime(queue.send(message), QUEUE_TIMEOUT_MS, 'the queue')
   } catch (error) {
     counters.notAccepted++
@@ -138,9 +138,10 @@ export async function insertQueuedEvent(target: PublishTarget, message: QueuedEv
       `the message has an outboxId, so its row exists: insert only messages without one; found ${message.outboxId}`,
     )
   }
-  const { type, workspaceId, eventId: id, channels, timestamp } = message
+  const { type, workspaceId, eventId: id, channels, timestamp, traceparent } = message
   const data = message.data ?? (message.raw ? undefined : {})
   // Other programs may write to the queue: `prepareEvent` rejects an event with both.
-  const event = prepareEvent({ type, workspaceId, data, raw: message.raw, id, channels, timestamp } as WebhookEvent)
+  const given = { type, workspaceId, data, raw: message.raw, id, channels, timestamp, traceparent } as WebhookEvent
+  const event = prepareEvent(given)
   return messagesFor(target, event, await fanOut(target, event))
 }

@@ -18,6 +18,8 @@ export interface QueuedEvent {
   channels?: readonly string[] | undefined
   /** Without `outboxId`: when the event occurred, ISO 8601. */
   timestamp?: string | undefined
+  /** Without `outboxId`: the event's trace context. */
+  traceparent?: string | undefined
 }
 
 /**

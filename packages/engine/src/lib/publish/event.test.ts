@@ -120,6 +120,38 @@ describe('an event', () => {
       expect(() => prepareEvent(event({ timestamp }))).toThrow(refused('invalid_event'))
     }
   })
+
+  const [traceId, spanId] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7']
+
+  it('has the trace context of the caller unchanged, or none', () => {
+    const traceparent = `00-${traceId}-${spanId}-01`
+    expect(prepareEvent(event({ traceparent })).traceparent).toBe(traceparent)
+    expect(prepareEvent(event()).traceparent).toBe(undefined)
+  })
+
+  it.each([
+    '',
+    traceId,
+    `01-${traceId}-${spanId}-01`,
+    `ff-${traceId}-${spanId}-01`,
+    `00-${traceId}-${spanId}`,
+    `00-${traceId}-${spanId}-01-`,
+    `00-${traceId}-${spanId}-01\n`,
+    ` 00-${traceId}-${spanId}-01`,
+    `00-${traceId.toUpperCase()}-${spanId}-01`,
+    `00-${traceId}0-${spanId}-01`,
+    `00-${traceId}-${spanId}-0g`,
+    `00-${'0'.repeat(32)}-${spanId}-01`,
+    `00-${traceId}-${'0'.repeat(16)}-01`,
+    'x'.repeat(10_000),
+  ])('is refused with the trace context %j', (traceparent) => {
+    expect(() => prepareEvent(event({ traceparent }))).toThrow(
+      expect.objectContaining({
+        code: 'invalid_event',
+        message: expect.stringMatching(/^traceparent must be 00-.*; found ".{0,100}$/) as string,
+      }),
+    )
+  })
 })
 
 describe('the envelope', () => {

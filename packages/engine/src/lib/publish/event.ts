@@ -4,6 +4,7 @@ import { EngineError } from '../errors.ts'
 import { type RawBody, checkRawBody } from './raw-body.ts'
 import { readTime } from '../formats/rfc3339.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
+import { isTraceparent } from './traceparent.ts'
 
 /** Something that happened in a workspace: its `data` in Keepsend's envelope, or a `raw` body in place of both. */
 export type WebhookEvent = DataEvent | RawEvent
@@ -16,6 +17,7 @@ export const EVENT_OPTIONS = {
   channels: 'texts',
   id: 'text',
   timestamp: 'any',
+  traceparent: 'text',
 } satisfies OptionNames<WebhookEvent>
 
 interface AnyEvent {
@@ -28,6 +30,11 @@ interface AnyEvent {
   id?: string | undefined
   /** When it happened: a `Date`, or an RFC 3339 text, sent as given. Not sent with a `raw` body. @default now */
   timestamp?: Date | string | undefined
+  /**
+   * The publisher's W3C trace context, `00-<32>-<16>-<2>` lower-case hexadecimal digits, neither id only zeros. Stored with
+   * `history.events`; otherwise only validated. Not sent to receivers. @default none
+   */
+  traceparent?: string | undefined
 }
 
 interface DataEvent extends AnyEvent {
@@ -49,6 +56,7 @@ export interface PreparedEvent {
   workspaceId: string
   channels: readonly string[]
   timestamp: string
+  traceparent: string | undefined
   data: object | undefined
   raw: RawBody | undefined
   payload: string
@@ -78,7 +86,7 @@ export const OWN_TYPES = 'keepsend.'
  */
 export function prepareEvent(event: WebhookEvent, now: () => number = Date.now): PreparedEvent {
   checkNames('an event', EVENT_OPTIONS, event)
-  const { type, workspaceId, data, raw, channels = [], id = newEventId() } = event
+  const { type, workspaceId, data, raw, channels = [], id = newEventId(), traceparent } = event
   if (!isName(type))
     throw invalid(
       `type must be at most 16 identifiers of A-Za-z0-9_ joined by dots, 128 characters; found ${show(type)}`,
@@ -91,8 +99,13 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
   if (channels.length > MAX_CHANNELS || !channels.every(isName)) {
     throw invalid(`channels must be at most ${MAX_CHANNELS} names of the form of a type; found ${show(channels)}`)
   }
+  if (traceparent !== undefined && !isTraceparent(traceparent)) {
+    throw invalid(
+      `traceparent must be 00-<32>-<16>-<2> lower-case hexadecimal digits, neither id only zeros; found ${show(traceparent)}`,
+    )
+  }
   const timestamp = isoTime(event.timestamp ?? new Date(now()))
-  const prepared = { id, type, workspaceId, channels, timestamp, data, raw }
+  const prepared = { id, type, workspaceId, channels, timestamp, traceparent, data, raw }
   if (raw === undefined) return { ...prepared, payload: envelope(type, timestamp, data), contentType: null }
   if (data !== undefined) throw invalid('an event has either data or raw; found both')
   const checked = checkRawBody(raw)
@@ -128,6 +141,7 @@ export function prepareOwnEvent(event: {
     workspaceId,
     channels: [],
     timestamp,
+    traceparent: undefined,
     data,
     raw: undefined,
     payload: envelope(type, timestamp, data),

@@ -78,7 +78,7 @@ function plainFanOut(target: PublishTarget, [patterns, channels]: Matching): Bin
         { sql: patterns.sql, params: placeholders.slice(FIXED_VALUES, split) },
         { sql: channels.sql, params: placeholders.slice(split) },
       ] as const
-      const event = { id, workspaceId, type, payload, channels: [], contentType: null }
+      const event = { id, workspaceId, type, payload, channels: [], contentType: null, traceparent: undefined }
       return fanOutToSubscribers(target, event, matching, { expectsFew: true }).insert
     })
   })
@@ -125,7 +125,10 @@ function fanOutToSubscribers(
   )
 }
 
-type Publishable = Pick<PreparedEvent, 'id' | 'workspaceId' | 'type' | 'channels' | 'payload' | 'contentType'>
+type Publishable = Pick<
+  PreparedEvent,
+  'id' | 'workspaceId' | 'type' | 'channels' | 'payload' | 'contentType' | 'traceparent'
+>
 
 interface FanOutOptions {
   /** Without this condition the fan-out inserts nothing. @default it always holds */

@@ -25,8 +25,16 @@ export class Attempts {
     this.#problems = connection.prepare('select sum(attempts) from keepsend_problems').pluck()
   }
 
-  /** The first fault of one operation, which changed the rows from `before` to `after`. */
-  faultOf(before: ReadonlyMap<string, PendingEvent>, after: ReadonlyMap<string, PendingEvent>): string | undefined {
+  /**
+   * The first fault of one operation, which changed the rows from `before` to `after`.
+   *
+   * @param isRefused the database has refused this settle before, so it may lack its attempts
+   */
+  faultOf(
+    before: ReadonlyMap<string, PendingEvent>,
+    after: ReadonlyMap<string, PendingEvent>,
+    isRefused: boolean,
+  ): string | undefined {
     const recorded = this.#select.all(this.#lastId) as RecordedAttempt[]
     this.#lastId = recorded.at(-1)?.id ?? this.#lastId
     const failed = recorded.filter(({ outcome }) => outcome === 'retry' || outcome === 'failed')
@@ -53,7 +61,9 @@ export class Attempts {
     for (const was of before.values()) {
       const is = after.get(was.id)
       const isDelivered = was.status === 'pending' && !is
-      if (isDelivered && ends.get(`${was.id}#${was.gen}`)?.outcome !== 'delivered')
+      const recordedEnd = ends.get(`${was.id}#${was.gen}`)?.outcome
+      const mayLackIt = isRefused && recordedEnd === undefined
+      if (isDelivered && recordedEnd !== 'delivered' && !mayLackIt)
         return `a settle only with its attempt: ${was.id}#${was.gen} was delivered, and no attempt says so`
     }
     return undefined

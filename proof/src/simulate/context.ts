@@ -8,6 +8,8 @@ export interface Context {
   process: Owner
   /** The claims that it settles. */
   settling?: readonly (ClaimRef | TakenEvent)[] | undefined
+  /** Whether the database has refused an operation of this settle, which may then go without its attempts. */
+  isRefused?: boolean
   /** The claim under which it makes an attempt. */
   delivering?: TakenEvent | undefined
   publishing?: Publication | undefined

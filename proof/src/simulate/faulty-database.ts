@@ -38,7 +38,10 @@ export class FaultyDatabase {
           const faults = safe ? [] : FAULTS.filter((fault) => this.#world.has(fault))
           const fate = choice.mostly('well', faults)
           if (fate === 'database refuses' || this.#mayRepeatAGen(store)) {
-            answer('the database refuses', () => reject(new OutboxError('not_accepted', 'the disk is full')))
+            answer('the database refuses', () => {
+              if (store?.settling) store.isRefused = true
+              reject(new OutboxError('not_accepted', 'the disk is full'))
+            })
             return
           }
           void this.#operate(owner, store, operation).then(
@@ -58,11 +61,15 @@ export class FaultyDatabase {
   }
 
   /** Takes place before this returns. */
-  #operate<T>(by: Owner, { settling, publishing }: Partial<Context> = {}, operation: () => Promise<T>): Promise<T> {
+  #operate<T>(
+    by: Owner,
+    { settling, isRefused, publishing }: Partial<Context> = {},
+    operation: () => Promise<T>,
+  ): Promise<T> {
     if (publishing) publishing.owed = this.#owed(publishing)
     const lies = this.#liesOnceIn !== undefined && ++this.#operations % this.#liesOnceIn === 0
     const done = lies ? this.#undone(operation) : operation()
-    this.#world.ledger.observe({ by, settling, publishing })
+    this.#world.ledger.observe({ by, settling, isRefused, publishing })
     return done
   }
 

@@ -14,6 +14,8 @@ export interface Operation {
   by: object
   /** The claims of a settle. */
   settling?: readonly (ClaimRef | TakenEvent)[] | undefined
+  /** See {@link Context.isRefused}. */
+  isRefused?: boolean | undefined
   publishing?: Publication | undefined
   replay?: boolean | undefined
 }
@@ -133,7 +135,7 @@ export class Ledger {
       if (isPaused(row) && !isPaused(was)) this.counts['rows held for a pause']++
       if (isPaused(was) && row.status === 'pending') this.counts['rows resumed after a pause']++
     }
-    this.#break(this.#attempts.faultOf(before, after))
+    this.#break(this.#attempts.faultOf(before, after, operation.isRefused === true))
     for (const was of before.values()) {
       const is = after.get(was.id)
       if (!is && !this.#accepted.has(lifeOf(was)))

@@ -3,7 +3,7 @@
 -- the table is partitioned by it, so that whole days can be dropped; a row for which there is no partition is in the default
 -- one.
 -- deliveries is the number of rows that the first publish inserted. payload_id is a row of keepsend_payloads: it stays as long
--- as the event.
+-- as the event. search_values has the values of the event in keepsend_event_search, by their paths as JSON; null: none.
 create table if not exists keepsend_events (
   id text collate "C" not null,
   workspace_id text collate "C" not null,
@@ -12,6 +12,7 @@ create table if not exists keepsend_events (
   created_at bigint not null,
   deliveries integer not null,
   content_type text,
+  search_values text,
   payload_id bigint not null,
   primary key (id, workspace_id)
 ) partition by range (id);

@@ -11,10 +11,11 @@ import { parseStored } from '../formats/stored-json.ts'
 import * as bounded from './bounded.ts'
 import { idempotent } from './once.ts'
 import * as examples from './examples.ts'
-import { pageOf, pageQuery, readCursor, showPage } from './page.ts'
+import { MAX_POSITION, longCursor, pageOf, pageQuery, readCursor, showPage } from './page.ts'
 import { type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 import { iso, toDelivery } from './show.ts'
+import { readSearch, searchQuery } from './event-search.ts'
 import { eventDetail, eventInput, eventSummary, publishedEvent } from './event-schemas.ts'
 import { idParam } from './schemas.ts'
 import { oneWorkspaceQuery, scopeOf, withWorkspace, workspaceOf, workspaceQuery } from './workspace-scope.ts'
@@ -80,29 +81,35 @@ const publish = defineRoute(
 
 const summary = { id: examples.EVENT_ID, type: examples.event.type, createdAt: examples.delivery.createdAt }
 
-const list = defineRoute('events:read', {
-  method: 'get',
-  path: '/events',
-  operationId: 'listEvents',
-  tags: ['Events'],
-  summary: 'List retained events, newest first',
-  description: 'With `history` on the server: all events. Otherwise: events with a retained delivery.',
-  request: {
-    query: z.strictObject({
-      ...pageQuery,
-      type: bounded.typeFilter.optional(),
-      since: bounded.isoTime.optional().openapi({ description: 'At this time or later, by the time in the id' }),
-      until: bounded.isoTime.optional().openapi({ description: 'Before this time' }),
-      ...workspaceQuery,
-    }),
+const list = defineRoute(
+  'events:read',
+  {
+    method: 'get',
+    path: '/events',
+    operationId: 'listEvents',
+    tags: ['Events'],
+    summary: 'List retained events, newest first',
+    description: 'With `history` on the server: all events. Otherwise: events with a retained delivery.',
+    request: {
+      query: z.strictObject({
+        ...pageQuery,
+        cursor: longCursor,
+        type: bounded.typeFilter.optional(),
+        since: bounded.isoTime.optional().openapi({ description: 'At this time or later, by the time in the id' }),
+        until: bounded.isoTime.optional().openapi({ description: 'Before this time' }),
+        ...searchQuery,
+        ...workspaceQuery,
+      }),
+    },
+    responses: {
+      200: json('A page of events', pageOf('EventPage', eventSummary), {
+        data: [{ ...summary, deliveries: { pending: 0, held: 0, completed: 0, failed: 1 } }],
+        cursor: examples.CURSOR,
+      }),
+    },
   },
-  responses: {
-    200: json('A page of events', pageOf('EventPage', eventSummary), {
-      data: [{ ...summary, deliveries: { pending: 0, held: 0, completed: 0, failed: 1 } }],
-      cursor: examples.CURSOR,
-    }),
-  },
-})
+  { problems: ['not_retained'] },
+)
 
 const get = defineRoute(
   'events:read',
@@ -162,11 +169,11 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
   })
 
   app.openapi(list, async (c) => {
-    const { cursor, since, until, workspaceId, ...filter } = c.req.valid('query')
+    const { cursor, limit, type, since, until, workspaceId, ...searched } = c.req.valid('query')
     const principal = c.get('principal')
     const times = { since: bounded.msOf(since), until: bounded.msOf(until) }
-    const before = readCursor(cursor, 'evt_')
-    const page = await engine.events.list(scopeOf(principal, workspaceId), { ...filter, ...times, before })
+    const filter = { limit, type, before: readCursor(cursor, 'evt_', MAX_POSITION), search: readSearch(searched) }
+    const page = await engine.events.list(scopeOf(principal, workspaceId), { ...filter, ...times })
     const show = ({ id, workspaceId: _, type, createdAt, ...deliveries }: EventSummary) => ({
       id,
       type,

@@ -8,7 +8,9 @@ import { readDeliveriesOf } from '../deliveries/event-deliveries.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import type { Page } from '../page.ts'
 import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
+import { EVENT_SEARCH, type EventSearch, checkSearch } from './event-search.ts'
 import { findRecordedEvent, listRecordedEvents } from './recorded-events.ts'
+import { searchEvents } from './search-events.ts'
 
 /** An event of one workspace, with its payload. */
 export interface StoredEvent extends EventSummary {
@@ -31,12 +33,15 @@ export interface EventFilter extends TimeRange {
   /** The `next` of the page before. */
   before?: string | undefined
   type?: string | undefined
+  /** Only events with this value at a path of `history.search`, in one workspace. */
+  search?: EventSearch | undefined
 }
 
 export const EVENT_FILTER = {
   limit: 'number',
   before: 'text',
   type: 'text',
+  search: EVENT_SEARCH,
   ...TIME_RANGE,
 } satisfies OptionNames<EventFilter>
 
@@ -47,8 +52,11 @@ export const EVENT_FILTER = {
 export interface EventStore {
   /**
    * Lists events, newest first. The type is compared event by event, at most 2,000 a page. `completed` counts delivered
-   * deliveries if `history` records all attempts, otherwise only stored ones.
+   * deliveries if `history` records all attempts, otherwise only stored ones. A search for a prefix has the order of the values, the
+   * last first, and of one value the newest event first.
    *
+   * @throws {EngineError} `invalid_request`: `search` names no path of `history.search`, or all workspaces; `not_retained`: the engine
+   *   has no such paths
    * @throws {EngineError} `not_retained`: all workspaces were asked for, and the engine has no `history.events`
    */
   list(workspaceId: WorkspaceScope, filter: EventFilter): Promise<Page<EventSummary>>
@@ -62,7 +70,7 @@ const NOT_RECORDED =
 
 export function createEventStore(
   db: OutboxDatabase,
-  recordsEvents: boolean,
+  { recordsEvents, searchPaths }: { recordsEvents: boolean; searchPaths: readonly string[] },
   deliveries: Pick<DeliveryStore, 'listEvents' | 'listByEvent'>,
 ): EventStore {
   return {
@@ -70,8 +78,9 @@ export function createEventStore(
       checkNames('events.list', EVENT_FILTER, filter)
       const workspaceId = readScope(scope)
       checkBounds('limit', filter.limit, 1, MAX_LIMIT)
-      const { type, ...page } = filter
+      const { type, search, ...page } = filter
       const { limit, before = BEHIND_EVERY_EVENT } = filter
+      if (search) return searchEvents(db, checkSearch(search, workspaceId, searchPaths), filter)
       if (recordsEvents) return listRecordedEvents(db, workspaceId, { limit, type, ...keysBetween(filter, before) })
       if (workspaceId === undefined) throw new EngineError('not_retained', NOT_RECORDED)
       const { rows, next, complete } = await deliveries.listEvents(workspaceId, page)

@@ -1,5 +1,6 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type EventRecord, clock, sqlText } from '@keepsend/outbox/internal'
+import { type EventRecord, clock, raw, sqlText } from '@keepsend/outbox/internal'
+import { indexValues, searchValues } from './search-values.ts'
 
 /** The parts of a published event that its record has. */
 export interface RecordableEvent {
@@ -8,19 +9,23 @@ export interface RecordableEvent {
   type: string
   channels: readonly string[]
   contentType: string | null
+  payload: string
 }
 
 /**
  * The record of an event, inserted with its deliveries: once, however often the event is published. A later publish that
  * inserts more of them sends the recorded payload.
  *
- * @param only see {@link EventRecord}
+ * @param how.only see {@link EventRecord}
+ * @param how.searchPaths the paths of `history.search`
  */
 export function eventRecord(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  { id, workspaceId, type, channels, contentType }: RecordableEvent,
-  only: EventRecord['only'],
+  { id, workspaceId, type, channels, contentType, payload }: RecordableEvent,
+  { only, searchPaths = [] }: Pick<EventRecord, 'only'> & { searchPaths?: readonly string[] | undefined },
 ): EventRecord {
+  const values = searchPaths.length > 0 ? searchValues(payload, searchPaths) : undefined
+  const search = values === undefined ? NO_VALUES : { column: COLUMN, value: sqlText`, cast(${values} as text)` }
   return {
     only,
     // A scalar: SQLite takes 40 µs for a join of the two, and 4 so (measured). The lock keeps retention from deleting the record, and then the payload, before the new rows are visible.
@@ -31,10 +36,14 @@ export function eventRecord(
       ${dialect.lock('share', 'event')}`,
     insert: ({ from, deliveries }) => sqlText`
       insert into keepsend_events
-        (id, workspace_id, event_type, channels, created_at, deliveries, content_type, payload_id)
+        (id, workspace_id, event_type, channels, created_at, deliveries, content_type, payload_id${search.column})
       select cast(${id} as text), cast(${workspaceId} as text), cast(${type} as text),
-        cast(${JSON.stringify(channels)} as text), ${clock()}, ${deliveries}, cast(${contentType} as text), stored.id
+        cast(${JSON.stringify(channels)} as text), ${clock()}, ${deliveries}, cast(${contentType} as text), stored.id${search.value}
       from ${from}
       on conflict (id, workspace_id) do nothing`,
+    index: values === undefined ? undefined : (inserted) => indexValues({ dialect }, { id, workspaceId }, inserted),
   }
 }
+
+const COLUMN = raw(', search_values')
+const NO_VALUES = { column: raw(''), value: raw('') }

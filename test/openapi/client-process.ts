@@ -73,6 +73,8 @@ await first
 
 const since = '2026-01-01T00:00:00Z'
 assert.equal((await taken(client.GET('/events', { params: { query: { since } } }))).data.length, 2)
+const search = { searchPath: 'data.id', searchValue: 'm1' }
+assert.equal((await taken(client.GET('/events', { params: { query: search } }))).data[0]?.id, one.id)
 const event = await taken(client.GET('/events/{id}', { params: { path: { id: one.id } } }))
 assert.deepEqual(
   event.deliveries.map(({ endpointId }) => endpointId),

@@ -12,7 +12,7 @@ export function deleteEvents(db: OutboxDatabase, picked: SqlText): Promise<numbe
   return db.dialect.name === 'postgres' ? deleteInOneStatement(db, picked) : deleteInTwo(db, picked)
 }
 
-/** By the place of each value: Postgres expects so many of them that it would read the table for a join. */
+/** By the place of each value: for a join, Postgres read all values of the workspace for each event. */
 async function deleteInOneStatement(db: OutboxDatabase, picked: SqlText): Promise<number> {
   const { rows } = await db.run<{ deleted: number }>(sqlText`
     with gone as (

@@ -7,7 +7,7 @@ const PATHS = ['data.order.id', 'data.n', 'data.ok', 'type']
 /** The values of a payload by path. */
 function valuesOf(payload: string, paths: readonly string[] = PATHS): unknown {
   const values = searchValues(payload, paths)
-  return values === undefined ? undefined : JSON.parse(values)
+  return values.length === 0 ? undefined : JSON.parse(JSON.stringify(Object.fromEntries(values)))
 }
 
 describe('the values of a payload', () => {

@@ -169,11 +169,12 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
   })
 
   app.openapi(list, async (c) => {
-    const { cursor, limit, type, since, until, workspaceId, ...searched } = c.req.valid('query')
+    const { cursor, since, until, workspaceId, searchPath, searchValue, searchPrefix, ...filter } = c.req.valid('query')
     const principal = c.get('principal')
     const times = { since: bounded.msOf(since), until: bounded.msOf(until) }
-    const filter = { limit, type, before: readCursor(cursor, 'evt_', MAX_POSITION), search: readSearch(searched) }
-    const page = await engine.events.list(scopeOf(principal, workspaceId), { ...filter, ...times })
+    const before = readCursor(cursor, 'evt_', MAX_POSITION)
+    const search = readSearch({ searchPath, searchValue, searchPrefix })
+    const page = await engine.events.list(scopeOf(principal, workspaceId), { ...filter, ...times, before, search })
     const show = ({ id, workspaceId: _, type, createdAt, ...deliveries }: EventSummary) => ({
       id,
       type,

@@ -27,14 +27,14 @@ async function deleteInOneStatement(db: OutboxDatabase, picked: SqlText): Promis
 
 /** The clock of the second statement may pick more events than that of the first: those that have values wait for the next round. */
 async function deleteInTwo(db: OutboxDatabase, picked: SqlText): Promise<number> {
-  const { among } = db.dialect
+  const { dialect } = db
   const transaction = new Transaction()
   transaction.add(sqlText`
     delete from keepsend_event_search where (workspace_id, path, value, event_id) in (
       select event.workspace_id, found.key, found.value, event.id from keepsend_events as event ${VALUES_OF_EVENT.sqlite}
-      where event.id ${among(picked)})`)
+      where event.id ${dialect.among(picked)})`)
   const deleted = transaction.add(sqlText`
-    delete from keepsend_events as event where id ${among(picked)} and not exists (
+    delete from keepsend_events as event where id ${dialect.among(picked)} and not exists (
       select 1 from json_each(event.search_values) as found cross join keepsend_event_search as entry on ${IS_OF_EVENT})`)
   await transaction.commit(db)
   return deleted.changes

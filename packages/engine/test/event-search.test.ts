@@ -210,6 +210,7 @@ describe('a search', () => {
       '\ud7ff',
       '\ue000',
       'é',
+      '\ufeff',
     )
     const text = fc.string({ unit: character, maxLength: 4 })
     const stored = fc.sample(text, { numRuns: 150, seed: 1 })
@@ -269,7 +270,8 @@ describe('a search', () => {
     await expect(engine.events.list(allWorkspaces, { limit: 1, search })).rejects.toMatchObject({
       code: 'invalid_request',
     })
-    for (const before of [newEventId(), 'evt_1', `${newEventId()}.a`])
+    // Without a value, no base64, a NUL, a half character, and a value without the prefix.
+    for (const before of ['', '.a', '.AA', '.N8A', '.OTk'].map((value) => `${newEventId()}${value}`))
       await expect(engine.events.list('w1', { limit: 1, search, before })).rejects.toMatchObject({
         code: 'invalid_request',
       })

@@ -64,13 +64,23 @@ export function writePosition({ isExact }: CheckedSearch, { id, value }: SearchP
   return isExact ? id : `${id}.${toBase64Url(utf8(value))}`
 }
 
-/** Reads the `before` of a search for a prefix. @throws {EngineError} `invalid_request` for that of another list */
-export function readPosition(before: string): SearchPosition {
-  const [, id, value] = /^(evt_[0-9a-f-]+)\.([\w-]*)$/.exec(before) ?? []
-  const bytes = value === undefined ? undefined : fromBase64Url(value)
-  if (id === undefined || bytes === undefined)
+/** Reads the `before` of a search for a prefix. @throws {EngineError} `invalid_request` for that of another list or prefix */
+export function readPosition(before: string, prefix: string): SearchPosition {
+  const [, id, encoded = ''] = /^(evt_[0-9a-f-]+)\.([\w-]*)$/.exec(before) ?? []
+  const value = decode(encoded)
+  if (id === undefined || !value?.startsWith(prefix) || !isSearchable(value))
     throw refused(`before must be the next of an earlier page of this search; found ${JSON.stringify(before)}`)
-  return { id, value: new TextDecoder().decode(bytes) }
+  return { id, value }
+}
+
+/** Undefined: no base64url, or no UTF-8. */
+function decode(encoded: string): string | undefined {
+  const bytes = fromBase64Url(encoded)
+  try {
+    return bytes && new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
 }
 
 /** The first text behind all texts that begin with this one, in the order of code points; undefined: there is none. */

@@ -62,7 +62,7 @@ async function findEvents(
   if (keys.after !== undefined) inTime.push(sqlText`event_id > ${keys.after}`)
   const ranges = isExact
     ? [allOf([sqlText`value = ${search.text}`, ...inTime])]
-    : rangesOf(search.text, filter.before === undefined ? undefined : readPosition(filter.before))
+    : rangesOf(search.text, filter.before === undefined ? undefined : readPosition(filter.before, search.text))
   const compared = isExact ? [] : inTime
   if (type !== undefined) compared.push(sqlText`event_type = ${type}`)
   const isFiltered = type !== undefined || (!isExact && (times.since ?? times.until) !== undefined)

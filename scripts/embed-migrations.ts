@@ -26,6 +26,7 @@ const WRANGLER_ORDER = [
   'engine/0008_notifications',
   'engine/0009_workers',
   'engine/0010_workspaces',
+  'engine/0011_event_search',
 ]
 
 // D1 bills each index of a new row.

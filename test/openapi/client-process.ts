@@ -78,6 +78,8 @@ await first
 const since = '2026-01-01T00:00:00Z'
 assert.equal((await taken(client.GET('/events', { params: { query: { since } } }))).data.length, 2)
 assert.equal((await taken(client.GET('/events', { params: { query: { traceId } } }))).data.length, 1)
+const search = { searchPath: 'data.id', searchValue: 'm1' }
+assert.equal((await taken(client.GET('/events', { params: { query: search } }))).data[0]?.id, one.id)
 const event = await taken(client.GET('/events/{id}', { params: { path: { id: one.id } } }))
 assert.equal(event.traceId, traceId)
 assert.deepEqual(

@@ -5,7 +5,10 @@ const server = await createNodeServer({
   file: `${process.argv[2]}/server.db`,
   port: 0,
   secrets: 'plaintext-for-development',
-  engine: { history: true, urlPolicy: { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] } },
+  engine: {
+    history: { search: ['data.id'] },
+    urlPolicy: { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] },
+  },
 })
 const { key } = await server.engine.apiKeys.create({ workspaceId: 'w1' })
 console.log(JSON.stringify({ url: `${server.url}/webhooks`, key }))

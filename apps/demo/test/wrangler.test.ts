@@ -85,6 +85,7 @@ it('`wrangler d1 migrations apply` creates the same tables as migrate()', { time
     'keepsend/0008_keepsend_notifications.sql',
     'keepsend/0009_keepsend_workers.sql',
     'keepsend/0010_keepsend_workspaces.sql',
+    'keepsend/0011_keepsend_event_search.sql',
     'sqlite/0001_messaging.sql',
   ])
 

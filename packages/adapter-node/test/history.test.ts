@@ -97,12 +97,13 @@ it('records no look-up for an address, and no handshake for http', async () => {
   expect(rows).toMatchObject([{ dnsUs: null, tlsUs: null, connectUs: expect.any(Number) as number }])
 })
 
-it('records the event of a message without rows, once, with its payload', async () => {
-  const made = await rig({ engine: { history: true } })
+it('records the event of a message without rows, once, with its payload and its values', async () => {
+  const made = await rig({ engine: { history: { search: ['data.n'] } } })
   await made.queue.start(made.engine)
   const message = { type: 'message.created', workspaceId: 'w', data: { n: 1 }, eventId: newEventId() }
   for (let n = 0; n < 2; n++) await made.queue.send(message)
-  const { rows } = await made.engine.events.list('w', { limit: 10 })
+  const search = { path: 'data.n', value: '1' }
+  const { rows } = await made.engine.events.list('w', { limit: 10, search })
   expect(rows).toMatchObject([{ id: message.eventId, type: message.type }])
   expect((await made.engine.events.get('w', message.eventId)).payload).toContain('"data":{"n":1}')
 })

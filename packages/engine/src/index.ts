@@ -11,6 +11,7 @@ export type {
   ShownAuth,
   ShownTls,
 } from './lib/credentials.ts'
+export type { EventSearch } from './lib/events/event-search.ts'
 export type { EventFilter, EventStore, StoredEvent } from './lib/events/event-store.ts'
 export type { ListedEvent } from './lib/events/recorded-events.ts'
 export type { DeliveryFilter, HttpClass, TimeRange } from './lib/deliveries/delivery-filter.ts'

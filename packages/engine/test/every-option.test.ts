@@ -102,7 +102,8 @@ const REQUIRED = {
   'statistics.series': { by: true, since: true },
   'statistics.summary': { since: true, endpointIds: true },
   'deliveries.listEvents': { limit: true },
-  'events.list': { limit: true },
+  // A search without its path, or with neither value nor prefix, is refused.
+  'events.list': { limit: true, 'search.path': true, 'search.value': true, 'search.prefix': true },
   'the filter of deliveries.replayEndpoint': { endpointId: true },
 }
 

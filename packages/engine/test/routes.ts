@@ -37,8 +37,9 @@ export function operationOf({ paths }: Document, method: string, path: string): 
   return operation
 }
 
-/** A valid query for each route that requires one. */
+/** A valid query for each route that requires one, or needs one to answer each of its problems. */
 export const GOOD_QUERIES: Record<string, string> = {
+  '/events': '?searchPath=data.id&searchValue=m1',
   '/statistics': '?since=2026-11-23T12:00:00Z&by=hour',
   '/statistics/endpoints': '?since=2026-11-23T12:00:00Z&endpointIds=ep_1',
 }

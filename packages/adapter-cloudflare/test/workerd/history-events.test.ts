@@ -45,6 +45,9 @@ describe('events on D1', () => {
     [false, 0, 1, 6],
     [true, 0, 1, 6],
     [{ events: true }, 3, 4, 8],
+    // A row for each declared value of the event.
+    [{ events: true, search: ['data.n'] }, 4, 5, 9],
+    [{ events: true, search: ['data.n', 'type', 'data.other'] }, 5, 6, 10],
   ])('with history %j a publish to 0, 1 and 5 endpoints writes %i, %i and %i rows', async (history, ...written) => {
     const made = await recorded(history)
     const seen = [await made.written()]
@@ -109,5 +112,28 @@ describe('events on D1', () => {
     await env.DB.exec(`update keepsend_events set id = 'evt_00' || substr(id, 7)`)
     await env.DB.exec(`update keepsend_payloads set event_id = 'evt_00' || substr(event_id, 7)`)
     expect(await made.engine.worker.maintain()).toMatchObject({ deletedEvents: 1, deletedPayloads: 1 })
+  })
+
+  it('are found by their values, recorded once in a consumer and the inline queue, and these are deleted with them', async () => {
+    const made = await recorded({ events: true, search: ['data.n', 'data.text'], retentionMs: 60_000 })
+    const message = { type: 'a.b', workspaceId: 'w', data: { n: 7, text: `"'%_🦊` }, eventId: newEventId() }
+    for (let n = 0; n < 2; n++) await consumeBatch(made.policy, batchOf([message]))
+    const { eventId } = await made.publish()
+    const queue = new InlineEventQueue()
+    const how = { sender: createFetchSender(), secrets: TEST_KEYS, deadlineMs: 1000, maxDeadlineMs: 1000 }
+    queue.start(createEngine({ db: made.db, queue, history: { events: true, search: ['data.n'] }, ...how }))
+    const inline = newEventId()
+    await queue.send({ ...message, eventId: inline })
+    expect(await made.count('keepsend_event_search')).toBe(4)
+    const found = async (search: { path: string; value?: string; prefix?: string }) =>
+      (await made.engine.events.list('w', { limit: 10, search })).rows.map(({ id }) => id)
+    expect(await found({ path: 'data.n', value: '7' })).toEqual([inline, message.eventId])
+    expect(await found({ path: 'data.n', prefix: '' })).toEqual([inline, message.eventId, eventId])
+    expect(await found({ path: 'data.text', prefix: `"'%_` })).toEqual([message.eventId])
+    expect(await made.written(inline)).toBe(0)
+    await env.DB.exec(`update keepsend_events set id = 'evt_00' || substr(id, 7)`)
+    await env.DB.exec(`update keepsend_event_search set event_id = 'evt_00' || substr(event_id, 7)`)
+    expect(await made.engine.worker.maintain()).toMatchObject({ deletedEvents: 3 })
+    expect(await made.count('keepsend_event_search')).toBe(0)
   })
 })

@@ -3,7 +3,8 @@
 -- the table is partitioned by it, so that whole days can be dropped; a row for which there is no partition is in the default
 -- one.
 -- deliveries is the number of rows that the first publish inserted. trace_parent is the publisher's W3C trace
--- context. payload_id is a row of keepsend_payloads: it stays as long as the event.
+-- context. payload_id is a row of keepsend_payloads: it stays as long as the event. search_values has the values of the
+-- event in keepsend_event_search, by their paths as JSON; null: none.
 create table if not exists keepsend_events (
   id text collate "C" not null,
   workspace_id text collate "C" not null,
@@ -13,6 +14,7 @@ create table if not exists keepsend_events (
   deliveries integer not null,
   content_type text,
   trace_parent text,
+  search_values text,
   payload_id bigint not null,
   primary key (id, workspace_id)
 ) partition by range (id);

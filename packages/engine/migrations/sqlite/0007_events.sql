@@ -1,7 +1,8 @@
 -- One row is one event of a workspace, if the engine's history has events: inserted with its deliveries, or without one if no
 -- endpoint matched. Two workspaces may publish under one id. Ids begin with a time, so the key is in the order of time.
 -- deliveries is the number of rows that the first publish inserted. trace_parent is the publisher's W3C trace
--- context. payload_id is a row of keepsend_payloads: it stays as long as the event.
+-- context. payload_id is a row of keepsend_payloads: it stays as long as the event. search_values has the values of the
+-- event in keepsend_event_search, by their paths as JSON; null: none.
 create table if not exists keepsend_events (
   id text not null,
   workspace_id text not null,
@@ -11,6 +12,7 @@ create table if not exists keepsend_events (
   deliveries integer not null,
   content_type text,
   trace_parent text,
+  search_values text,
   payload_id integer not null,
   primary key (id, workspace_id)
 ) strict, without rowid;

@@ -52,6 +52,8 @@ export interface Engine {
   readonly maxAgeMs: number
   /** Whether a publish records its event: `history.events`. */
   readonly recordsEvents: boolean
+  /** The paths by whose values events are found: `history.search`. */
+  readonly searchPaths: readonly string[]
   /** The management API: a Hono app to mount at any path. */
   readonly routes: EngineRoutes
   /**
@@ -71,7 +73,7 @@ export interface Engine {
    */
   publish(event: WebhookEvent, background?: BackgroundOption['background']): Promise<PublishResult>
   /**
-   * Returns the statements of the fan-out without running them: one to three. Run all of them in this order in one transaction
+   * Returns the statements of the fan-out without running them: one to four. Run all of them in this order in one transaction
    * or `batch()` of your own, without statements of another publish between them. With a push queue, call
    * `dispatch(event.id)` after the commit. With more receivers than `limits.deliveriesPerPublish` the transaction fails with a
    * null in `pending_events.max_attempts`. `limits.waitingPerWorkspace` is not checked.

@@ -78,9 +78,10 @@ export function createEngine(options: EngineOptions): Engine {
   warnOfDevelopment(logger, options)
   const { rowsStart = 'now', messagesPerPublish } = queue
   const fewReceivers = createReceiverCount(settings.monotonic)
-  const recordsEvents = settings.history?.events ?? false
+  const { events: recordsEvents = false, search: searchPaths = [] } = settings.history ?? {}
+  const recording = { recordsEvents, searchPaths }
   const bounds = { maxAgeMs, deliveriesPerPublish: limits.deliveriesPerPublish }
-  const target: PublishTarget = { db, rowsStart, messagesPerPublish, fewReceivers, recordsEvents, ...bounds }
+  const target: PublishTarget = { db, rowsStart, messagesPerPublish, fewReceivers, ...recording, ...bounds }
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
@@ -131,7 +132,7 @@ export function createEngine(options: EngineOptions): Engine {
     ),
     apiKeys,
     deliveries,
-    events: createEventStore(db, recordsEvents, deliveries),
+    events: createEventStore(db, recording, deliveries),
     ...createHistoryStores(db, settings.history),
     counters,
     logger,
@@ -149,7 +150,7 @@ export function createEngine(options: EngineOptions): Engine {
     }),
     maxAgeMs,
     limits,
-    recordsEvents,
+    ...recording,
     idempotencyRecords: ceilings.idempotencyRecords,
 
     async commit(commitOptions) {

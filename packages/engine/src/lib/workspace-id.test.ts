@@ -22,7 +22,7 @@ const KINDS = Object.keys(NOBODYS) as (keyof Ids)[]
 
 /** Workspace w1 has one of everything; w2 has an endpoint, and sends the requests. */
 async function twoTenants() {
-  const made = await api({ history: true })
+  const made = await api({ history: { search: ['data.of'] } })
   const { engine, exec } = made
   const endpoint = (await made.addEndpoint()).id
   const off = (await made.addEndpoint({ url: 'https://other.example.com/' })).id
@@ -65,6 +65,8 @@ const TABLES = [
   'keepsend_idempotency_records',
   'keepsend_idempotency_marks',
   'keepsend_attempts',
+  'keepsend_events',
+  'keepsend_event_search',
   'keepsend_problems',
   'keepsend_workspaces',
   'keepsend_statistics',

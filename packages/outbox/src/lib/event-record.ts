@@ -14,6 +14,12 @@ export interface EventRecord {
   only: SqlText
   /** Returns the insert of the record, unless there is one already. */
   insert(source: EventRecordSource): SqlText
+  /**
+   * Returns an insert of rows by which the record is found, in the same transaction.
+   *
+   * @param inserted a table with the record if it was inserted; undefined: it is in its own table
+   */
+  index?: ((inserted: SqlText | undefined) => SqlText) | undefined
 }
 
 interface EventRecordSource {

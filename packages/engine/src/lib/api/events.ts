@@ -12,10 +12,11 @@ import { parseStored } from '../formats/stored-json.ts'
 import * as bounded from './bounded.ts'
 import { idempotent } from './once.ts'
 import * as examples from './examples.ts'
-import { pageOf, pageQuery, readCursor, showPage } from './page.ts'
+import { MAX_POSITION, longCursor, pageOf, pageQuery, readCursor, showPage } from './page.ts'
 import { type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 import { iso, toDelivery } from './show.ts'
+import { readSearch, searchQuery } from './event-search.ts'
 import { eventDetail, eventInput, eventSummary, publishedEvent, traced } from './event-schemas.ts'
 import { idParam } from './schemas.ts'
 import { oneWorkspaceQuery, scopeOf, withWorkspace, workspaceOf, workspaceQuery } from './workspace-scope.ts'
@@ -98,12 +99,14 @@ const list = defineRoute(
     request: {
       query: z.strictObject({
         ...pageQuery,
+        cursor: longCursor,
         type: bounded.typeFilter.optional(),
         traceId: bounded.traceIdFilter
           .optional()
           .openapi({ description: 'That of the `traceparent` of its publisher' }),
         since: bounded.isoTime.optional().openapi({ description: 'At this time or later, by the time in the id' }),
         until: bounded.isoTime.optional().openapi({ description: 'Before this time' }),
+        ...searchQuery,
         ...workspaceQuery,
       }),
     },
@@ -183,11 +186,12 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
   })
 
   app.openapi(list, async (c) => {
-    const { cursor, since, until, workspaceId, ...filter } = c.req.valid('query')
+    const { cursor, since, until, workspaceId, searchPath, searchValue, searchPrefix, ...filter } = c.req.valid('query')
     const principal = c.get('principal')
     const times = { since: bounded.msOf(since), until: bounded.msOf(until) }
-    const before = readCursor(cursor, 'evt_')
-    const page = await engine.events.list(scopeOf(principal, workspaceId), { ...filter, ...times, before })
+    const before = readCursor(cursor, 'evt_', MAX_POSITION)
+    const search = readSearch({ searchPath, searchValue, searchPrefix })
+    const page = await engine.events.list(scopeOf(principal, workspaceId), { ...filter, ...times, before, search })
     const show = ({ id, workspaceId: _, type, createdAt, traceId, ...deliveries }: ListedEvent) => ({
       id,
       type,

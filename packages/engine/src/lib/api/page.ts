@@ -2,11 +2,19 @@ import { z } from '@hono/zod-openapi'
 import type { Page } from '../page.ts'
 import { EngineError } from '../errors.ts'
 
+const CURSOR = 'The `cursor` of the previous page'
+
 /** Page parameters of every list. */
 export const pageQuery = {
   limit: z.coerce.number().int().min(1).max(250).default(50).openapi({ description: 'The most items of a page' }),
-  cursor: z.string().max(200).optional().openapi({ description: 'The `cursor` of the previous page' }),
+  cursor: z.string().max(200).optional().openapi({ description: CURSOR }),
 }
+
+/** The longest position of a list that is in the order of values: an id and a value of 200 characters, encoded. */
+export const MAX_POSITION = 900
+
+/** The cursor of such a list. */
+export const longCursor = z.string().max(1200).optional().openapi({ description: CURSOR })
 
 /**
  * The schema of a page. `cursor` requests the next one and is absent on the last; `complete: false` says that the search
@@ -42,11 +50,15 @@ export function toPage<T extends { id: string }>(
  * The id in the cursor of a list whose ids have this prefix. It is only a position: whatever it names, the list shows the
  * rows of the credential's workspace.
  */
-export function readCursor(cursor: string | undefined, prefix: 'evt_' | 'ep_' | 'att_' | 'prb_'): string | undefined {
+export function readCursor(
+  cursor: string | undefined,
+  prefix: 'evt_' | 'ep_' | 'att_' | 'prb_',
+  mostLength = 140,
+): string | undefined {
   if (cursor === undefined) return undefined
   try {
     const id = atob(cursor)
-    if (id.startsWith(prefix) && /^[\w.-]{1,140}$/.test(id)) return id
+    if (id.startsWith(prefix) && id.length <= mostLength && /^[\w.-]+$/.test(id)) return id
   } catch {
     // Not base64: refused below like any other invalid cursor.
   }

@@ -8,7 +8,9 @@ import { readDeliveriesOf } from '../deliveries/event-deliveries.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import type { Page } from '../page.ts'
 import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
+import { EVENT_SEARCH, type EventSearch, checkSearch } from './event-search.ts'
 import { type ListedEvent, findRecordedEvent, listRecordedEvents } from './recorded-events.ts'
+import { searchEvents } from './search-events.ts'
 
 /** An event of one workspace, with its payload. */
 export interface StoredEvent extends ListedEvent {
@@ -33,6 +35,8 @@ export interface EventFilter extends TimeRange {
   type?: string | undefined
   /** Of the publisher's `traceparent`; needs `history.events`. */
   traceId?: string | undefined
+  /** Only events with this value at a path of `history.search`, in one workspace. */
+  search?: EventSearch | undefined
 }
 
 export const EVENT_FILTER = {
@@ -40,6 +44,7 @@ export const EVENT_FILTER = {
   before: 'text',
   type: 'text',
   traceId: 'text',
+  search: EVENT_SEARCH,
   ...TIME_RANGE,
 } satisfies OptionNames<EventFilter>
 
@@ -50,8 +55,11 @@ export const EVENT_FILTER = {
 export interface EventStore {
   /**
    * Lists events, newest first. The type and the trace id are compared event by event, at most 2,000 a page. `completed` counts delivered
-   * deliveries if `history` records all attempts, otherwise only stored ones.
+   * deliveries if `history` records all attempts, otherwise only stored ones. A search for a prefix has the order of the values, the
+   * last first, and of one value the newest event first.
    *
+   * @throws {EngineError} `invalid_request`: `search` names no path of `history.search`, or all workspaces; `not_retained`: the engine
+   *   has no such paths
    * @throws {EngineError} `not_retained`: all workspaces, or a trace id, were asked for, and the engine has no `history.events`
    */
   list(workspaceId: WorkspaceScope, filter: EventFilter): Promise<Page<ListedEvent>>
@@ -65,7 +73,7 @@ const NOT_RECORDED =
 
 export function createEventStore(
   db: OutboxDatabase,
-  recordsEvents: boolean,
+  { recordsEvents, searchPaths }: { recordsEvents: boolean; searchPaths: readonly string[] },
   deliveries: Pick<DeliveryStore, 'listEvents' | 'listByEvent'>,
 ): EventStore {
   return {
@@ -73,8 +81,9 @@ export function createEventStore(
       checkNames('events.list', EVENT_FILTER, filter)
       const workspaceId = readScope(scope)
       checkBounds('limit', filter.limit, 1, MAX_LIMIT)
-      const { type, traceId, ...page } = filter
+      const { type, traceId, search, ...page } = filter
       const { limit, before = BEHIND_EVERY_EVENT } = filter
+      if (search) return searchEvents(db, checkSearch(search, workspaceId, searchPaths), filter)
       if (recordsEvents)
         return listRecordedEvents(db, workspaceId, { limit, type, traceId, ...keysBetween(filter, before) })
       if (workspaceId === undefined || traceId !== undefined) throw new EngineError('not_retained', NOT_RECORDED)

@@ -22,8 +22,8 @@ export interface ListedEvent extends EventSummary {
 }
 
 // Events that a page reads at most, if it leaves some out; and deliveries that it counts, beside those of its last event.
-const MAX_READ = 2000
-const MAX_COUNTED = 2000
+export const MAX_READ = 2000
+export const MAX_COUNTED = 2000
 
 /** Lists the events of one workspace; of all workspaces without one. */
 export async function listRecordedEvents(
@@ -96,6 +96,7 @@ const columns = createCodec<typeof events>({
   deliveries: 'deliveries',
   contentType: 'content_type',
   traceparent: 'trace_parent',
+  searchValues: json('search_values'),
   payloadId: 'payload_id',
 })
 
@@ -140,7 +141,7 @@ function rangeOf(
  * The deliveries of each event of a table `page`, by status, as a table `summary`. A delivered one has no row: its attempt says
  * so. Look-ups by key alone, whatever the planner expects: the other conditions are hidden in a `case`, and in a scalar.
  */
-function counted({ dialect }: Pick<OutboxDatabase, 'dialect'>): SqlText {
+export function counted({ dialect }: Pick<OutboxDatabase, 'dialect'>): SqlText {
   const event = raw('page.id, page.workspace_id, page.place, page.event_type, page.created_at, page.trace_parent')
   return sqlText`
     tallied (id, workspace_id, place, event_type, created_at, trace_parent, status) as (
@@ -166,7 +167,7 @@ function counted({ dialect }: Pick<OutboxDatabase, 'dialect'>): SqlText {
 }
 
 /** An event with its counts, and its place among the events of its id. */
-type CountedEvent = Row & ListedEvent & { place: number }
+export type CountedEvent = Row & ListedEvent & { place: number }
 
 /** An event of the page, and where the search ended early. Without an event: one row with only that. */
 type FoundEvent = Row & { reachedId: string | null; reachedPlace: number } & (CountedEvent | { id: null })

@@ -6,6 +6,12 @@ const STRINGS = /"[^"\\]*(?:\\.[^"\\]*)*"/g
 
 interface RawJson {
   rawJSON?: (text: string) => object
+  isRawJSON?: (value: unknown) => boolean
+}
+
+/** Whether a value is such an object. */
+export function isNumberAsWritten(value: unknown): boolean {
+  return (JSON as RawJson).isRawJSON?.(value) ?? false
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { OutboxDatabase, RetainedPayloads } from '@keepsend/outbox'
 import { BEHIND_EVERY_EVENT, type DialectName, type SqlText, clock, raw, sqlText } from '@keepsend/outbox/internal'
+import { deleteEvents } from './delete-events.ts'
 
 /** The smallest event id of a time, as `firstEventIdAt` makes it. */
 const FIRST_ID_AT: Record<DialectName, (ms: SqlText) => SqlText> = {
@@ -12,7 +13,7 @@ const FIRST_ID_AT: Record<DialectName, (ms: SqlText) => SqlText> = {
  * Deletes events past their retention, by the time in their ids, at most `limit` of each kind a call. An id whose time is still
  * to come, which a caller may choose, is as old as its record.
  */
-export async function cleanupEvents(
+export function cleanupEvents(
   db: OutboxDatabase,
   { retentionMs, limit }: { retentionMs: number; limit: number },
 ): Promise<number> {
@@ -22,12 +23,13 @@ export async function cleanupEvents(
   const first = (where: SqlText): SqlText => sqlText`
     select event.id, event.created_at from keepsend_events as event
     where ${where} order by event.id ${dialect.first(limit)} ${dialect.lock('pick', 'event')}`
-  const { changes } = await db.run(sqlText`
-    delete from keepsend_events where id ${dialect.among(sqlText`
+  return deleteEvents(
+    db,
+    sqlText`
       select past.id from (${first(sqlText`event.id > '' and event.id < ${idAt(oldest)}`)}) as past
       union all
-      select ahead.id from (${first(sqlText`event.id > ${idAt(clock())} and event.id < ${BEHIND_EVERY_EVENT}`)}) as ahead where ahead.created_at < ${oldest}`)}`)
-  return changes
+      select ahead.id from (${first(sqlText`event.id > ${idAt(clock())} and event.id < ${BEHIND_EVERY_EVENT}`)}) as ahead where ahead.created_at < ${oldest}`,
+  )
 }
 
 /**

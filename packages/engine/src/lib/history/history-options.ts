@@ -1,5 +1,6 @@
 import type { OptionNames, OptionsOf } from '@keepsend/outbox/internal'
 import { EngineError, checkBounds } from '../errors.ts'
+import { checkSearchPaths } from './search-values.ts'
 
 /** Which attempts an engine with `history` records, and how much of each. */
 export interface HistoryOptions {
@@ -14,6 +15,11 @@ export interface HistoryOptions {
    * event. @default true; on D1 false
    */
   events: boolean
+  /**
+   * Paths in the payload by whose values events are found, such as `data.order.id`: at most 5, each 1–200 characters. Needs `events`;
+   * on D1 each value is one more written row. See docs/history.md. @default none
+   */
+  search: readonly string[]
   /** How long attempts and events are retained, in ms: 60,000–63,072,000,000 (2 years). @default 2_592_000_000 (30 days) */
   retentionMs: number
   /**
@@ -31,6 +37,7 @@ export const HISTORY_OPTIONS = {
   responses: 'text',
   bodyBytes: 'number',
   events: 'boolean',
+  search: 'texts',
   retentionMs: 'number',
   bodiesRetentionMs: 'number',
   statistics: 'boolean',
@@ -42,6 +49,7 @@ export const HISTORY_DEFAULTS = {
   responses: 'failed',
   bodyBytes: 1024,
   events: true,
+  search: [],
   retentionMs: 30 * DAY_MS,
 } satisfies Partial<HistoryOptions>
 
@@ -63,6 +71,7 @@ export function readHistory(
     responses: options.responses ?? HISTORY_DEFAULTS.responses,
     bodyBytes: options.bodyBytes ?? HISTORY_DEFAULTS.bodyBytes,
     events: options.events ?? (isBilled ? false : HISTORY_DEFAULTS.events),
+    search: options.search ?? HISTORY_DEFAULTS.search,
     retentionMs,
     bodiesRetentionMs: options.bodiesRetentionMs ?? retentionMs,
     statistics: options.statistics ?? (attempts === 'all' && !isBilled),
@@ -72,6 +81,7 @@ export function readHistory(
   checkBounds('history.bodyBytes', history.bodyBytes, 0, 65_536)
   checkBounds('history.retentionMs', retentionMs, 60_000, 730 * DAY_MS)
   checkBounds('history.bodiesRetentionMs', history.bodiesRetentionMs, 60_000, retentionMs)
+  checkSearchPaths(history)
   if (history.statistics && attempts === 'failed')
     throw new EngineError(
       'invalid_option',

@@ -1,5 +1,6 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type EventRecord, clock, raw, sqlText } from '@keepsend/outbox/internal'
+import { indexValues, searchValues } from './search-values.ts'
 
 /** The parts of a published event that its record has. */
 export interface RecordableEvent {
@@ -9,6 +10,7 @@ export interface RecordableEvent {
   channels: readonly string[]
   contentType: string | null
   traceparent: string | undefined
+  payload: string
 }
 
 /** The trace id in the trace context of a row of `keepsend_events`; null without one. */
@@ -18,13 +20,17 @@ export const TRACE_ID = raw('substr(trace_parent, 4, 32)')
  * The record of an event, inserted with its deliveries: once, however often the event is published. A later publish that
  * inserts more of them sends the recorded payload.
  *
- * @param only see {@link EventRecord}
+ * @param how.only see {@link EventRecord}
+ * @param how.searchPaths the paths of `history.search`
  */
 export function eventRecord(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  { id, workspaceId, type, channels, contentType, traceparent }: RecordableEvent,
-  only: EventRecord['only'],
+  { id, workspaceId, type, channels, contentType, traceparent, payload }: RecordableEvent,
+  { only, searchPaths = [] }: Pick<EventRecord, 'only'> & { searchPaths?: readonly string[] | undefined },
 ): EventRecord {
+  const values = searchPaths.length > 0 ? searchValues(payload, searchPaths) : NO_VALUES
+  const list = values.length > 0 ? JSON.stringify(Object.fromEntries(values)) : undefined
+  const search = list === undefined ? NOT_FOUND : { column: COLUMN, value: sqlText`, cast(${list} as text)` }
   return {
     only,
     // A scalar: SQLite takes 40 µs for a join of the two, and 4 so (measured). The lock keeps retention from deleting the record, and then the payload, before the new rows are visible.
@@ -35,11 +41,16 @@ export function eventRecord(
       ${dialect.lock('share', 'event')}`,
     insert: ({ from, deliveries }) => sqlText`
       insert into keepsend_events
-        (id, workspace_id, event_type, channels, created_at, deliveries, content_type, trace_parent, payload_id)
+        (id, workspace_id, event_type, channels, created_at, deliveries, content_type, trace_parent, payload_id${search.column})
       select cast(${id} as text), cast(${workspaceId} as text), cast(${type} as text),
         cast(${JSON.stringify(channels)} as text), ${clock()}, ${deliveries}, cast(${contentType} as text),
-        cast(${traceparent ?? null} as text), stored.id
+        cast(${traceparent ?? null} as text), stored.id${search.value}
       from ${from}
       on conflict (id, workspace_id) do nothing`,
+    index: list === undefined ? undefined : (recorded) => indexValues({ id, workspaceId }, values, { list, recorded }),
   }
 }
+
+const COLUMN = raw(', search_values')
+const NOT_FOUND = { column: raw(''), value: raw('') }
+const NO_VALUES: [] = []

@@ -274,7 +274,8 @@ on conflict (source) do nothing;
 -- the table is partitioned by it, so that whole days can be dropped; a row for which there is no partition is in the default
 -- one.
 -- deliveries is the number of rows that the first publish inserted. trace_parent is the publisher's W3C trace
--- context. payload_id is a row of keepsend_payloads: it stays as long as the event.
+-- context. payload_id is a row of keepsend_payloads: it stays as long as the event. search_values has the values of the
+-- event in keepsend_event_search, by their paths as JSON; null: none.
 create table if not exists keepsend_events (
   id text collate "C" not null,
   workspace_id text collate "C" not null,
@@ -284,6 +285,7 @@ create table if not exists keepsend_events (
   deliveries integer not null,
   content_type text,
   trace_parent text,
+  search_values text,
   payload_id bigint not null,
   primary key (id, workspace_id)
 ) partition by range (id);
@@ -345,6 +347,19 @@ create table if not exists keepsend_workspaces (
   attempts_ms bigint,
   bodies_ms bigint,
   bodies_done_to bigint not null default 0
+);
+`,
+  },
+  {
+    name: 'engine/0011_event_search',
+    sql: `-- One row is one value in the payload of an event, at a path that the host declares with history.search: a text, or a number,
+-- true or false as JSON writes it. It is inserted and deleted with its event, which lists its values in search_values.
+create table if not exists keepsend_event_search (
+  workspace_id text collate "C" not null,
+  path text collate "C" not null,
+  value text collate "C" not null,
+  event_id text collate "C" not null,
+  primary key (workspace_id, path, value, event_id)
 );
 `,
   },

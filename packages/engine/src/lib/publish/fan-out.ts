@@ -28,6 +28,8 @@ export interface PublishTarget {
   fewReceivers?: ReceiverCount | undefined
   /** Whether each event is recorded with its payload. @default false */
   recordsEvents?: boolean | undefined
+  /** The paths by whose values recorded events are found. @default none */
+  searchPaths?: readonly string[] | undefined
 }
 
 /**
@@ -166,7 +168,7 @@ export function fanOutToOneStatements(
 }
 
 function forEndpoints(
-  { db, rowsStart, messagesPerPublish, recordsEvents }: PublishTarget,
+  { db, rowsStart, messagesPerPublish, recordsEvents, searchPaths }: PublishTarget,
   event: Publishable,
   whereAt: (now: SqlText) => SqlText,
   { only, ...how }: Omit<FanOutOptions, 'only'> & { maxRows?: number | undefined; only: SqlText },
@@ -174,7 +176,7 @@ function forEndpoints(
   const { id: eventId, workspaceId, type, payload } = event
   const contentType = event.contentType ?? undefined
   const joinsLine = messagesPerPublish !== undefined
-  const record = recordsEvents ? eventRecord(db, event, only) : undefined
+  const record = recordsEvents ? eventRecord(db, event, { only, searchPaths }) : undefined
   return insertSelectStatements(
     db.dialect,
     { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, record, ...how },

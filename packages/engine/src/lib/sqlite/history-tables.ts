@@ -52,6 +52,8 @@ export const events = sqliteTable(
     contentType: text('content_type'),
     /** The W3C trace context of the publisher. */
     traceparent: text('trace_parent'),
+    /** In `keepsend_event_search`, by their paths. */
+    searchValues: jsonText('search_values').$type<Record<string, string>>(),
     /** In `keepsend_payloads`. */
     payloadId: integer('payload_id').notNull(),
   },
@@ -59,6 +61,18 @@ export const events = sqliteTable(
     primaryKey({ columns: [table.id, table.workspaceId] }),
     index('keepsend_events_workspace').on(table.workspaceId, table.id),
   ],
+)
+
+/** Values in the payloads of events, with `history.search`: see `keepsend_event_search` in the migration. */
+export const eventSearch = sqliteTable(
+  'keepsend_event_search',
+  {
+    workspaceId: text('workspace_id').notNull(),
+    path: text('path').notNull(),
+    value: text('value').notNull(),
+    eventId: text('event_id').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.workspaceId, table.path, table.value, table.eventId] })],
 )
 
 /** Attempts by endpoint and time, with `statistics`. An empty id stands for all endpoints, and for all workspaces. */

@@ -269,7 +269,8 @@ on conflict (source) do nothing;
     sql: `-- One row is one event of a workspace, if the engine's history has events: inserted with its deliveries, or without one if no
 -- endpoint matched. Two workspaces may publish under one id. Ids begin with a time, so the key is in the order of time.
 -- deliveries is the number of rows that the first publish inserted. trace_parent is the publisher's W3C trace
--- context. payload_id is a row of keepsend_payloads: it stays as long as the event.
+-- context. payload_id is a row of keepsend_payloads: it stays as long as the event. search_values has the values of the
+-- event in keepsend_event_search, by their paths as JSON; null: none.
 create table if not exists keepsend_events (
   id text not null,
   workspace_id text not null,
@@ -279,6 +280,7 @@ create table if not exists keepsend_events (
   deliveries integer not null,
   content_type text,
   trace_parent text,
+  search_values text,
   payload_id integer not null,
   primary key (id, workspace_id)
 ) strict, without rowid;
@@ -338,6 +340,19 @@ create table if not exists keepsend_workspaces (
   attempts_ms integer,
   bodies_ms integer,
   bodies_done_to integer not null default 0
+) strict, without rowid;
+`,
+  },
+  {
+    name: 'engine/0011_event_search',
+    sql: `-- One row is one value in the payload of an event, at a path that the host declares with history.search: a text, or a number,
+-- true or false as JSON writes it. It is inserted and deleted with its event, which lists its values in search_values.
+create table if not exists keepsend_event_search (
+  workspace_id text not null,
+  path text not null,
+  value text not null,
+  event_id text not null,
+  primary key (workspace_id, path, value, event_id)
 ) strict, without rowid;
 `,
   },

@@ -6,6 +6,7 @@ import { jsonText } from './json-text.ts'
 export {
   attempts,
   events,
+  eventSearch,
   statistics,
   statisticsPasses,
   problems,

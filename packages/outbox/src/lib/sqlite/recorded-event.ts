@@ -26,5 +26,6 @@ export const insertRecorded: Dialect['insertRecorded'] = ({ ctes, insert }, { ev
       deliveries: sqlText`(
         select count(*) from pending_events where ${eventRange(eventId)} and workspace_id = ${workspaceId})`,
     }),
+    ...(record.index ? [record.index(undefined)] : []),
   ],
 })

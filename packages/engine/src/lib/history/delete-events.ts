@@ -1,0 +1,45 @@
+import { type OutboxDatabase, Transaction } from '@keepsend/outbox'
+import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
+import { VALUES_OF_EVENT } from './search-values.ts'
+
+/**
+ * Deletes events with the values that find them, also if the engine has no `history.search` any more.
+ *
+ * @param picked selects the ids of events
+ * @returns how many events
+ */
+export function deleteEvents(db: OutboxDatabase, picked: SqlText): Promise<number> {
+  return db.dialect.name === 'postgres' ? deleteInOneStatement(db, picked) : deleteInTwo(db, picked)
+}
+
+/** By the place of each value: for a join, Postgres read all values of the workspace for each event. */
+async function deleteInOneStatement(db: OutboxDatabase, picked: SqlText): Promise<number> {
+  const { rows } = await db.run<{ deleted: number }>(sqlText`
+    with gone as (
+      delete from keepsend_events where id ${db.dialect.among(picked)} returning id, workspace_id, search_values),
+    unlisted as (
+      delete from keepsend_event_search where ctid = any (array(
+        select entry.place from gone as event ${VALUES_OF_EVENT.postgres} cross join lateral (
+          select entry.ctid as place from keepsend_event_search as entry where ${IS_OF_EVENT} limit 1) as entry)))
+    select cast(count(*) as integer) as "deleted" from gone`)
+  return rows[0]?.deleted ?? 0
+}
+
+/** The clock of the second statement may pick more events than that of the first: those that have values wait for the next round. */
+async function deleteInTwo(db: OutboxDatabase, picked: SqlText): Promise<number> {
+  const { dialect } = db
+  const transaction = new Transaction()
+  transaction.add(sqlText`
+    delete from keepsend_event_search where (workspace_id, path, value, event_id) in (
+      select event.workspace_id, found.key, found.value, event.id from keepsend_events as event ${VALUES_OF_EVENT.sqlite}
+      where event.id ${dialect.among(picked)})`)
+  const deleted = transaction.add(sqlText`
+    delete from keepsend_events as event where id ${dialect.among(picked)} and not exists (
+      select 1 from json_each(event.search_values) as found cross join keepsend_event_search as entry on ${IS_OF_EVENT})`)
+  await transaction.commit(db)
+  return deleted.changes
+}
+
+const IS_OF_EVENT = raw(
+  'entry.workspace_id = event.workspace_id and entry.path = found.key and entry.value = found.value and entry.event_id = event.id',
+)

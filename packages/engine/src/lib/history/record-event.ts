@@ -2,7 +2,7 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { type EventRecord, clock, sqlText } from '@keepsend/outbox/internal'
 
 /** The parts of a published event that its record has. */
-export interface RecordableEvent {
+interface RecordableEvent {
   id: string
   workspaceId: string
   type: string

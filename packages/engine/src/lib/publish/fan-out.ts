@@ -15,10 +15,12 @@ import { eventRecord } from '../history/record-event.ts'
 import type { HoldReason } from '../outcome.ts'
 import { DEFAULT_MAX_AGE_MS } from '../retry-schedule.ts'
 
-/** Where an engine publishes: the database, and how its queue needs rows to start. */
+/**
+ * Where an engine publishes: the database, and how its queue needs rows to start. `swept` rows are due now, but not in line.
+ */
 export interface PublishTarget {
   db: OutboxDatabase
-  rowsStart: NonNullable<EventQueue['rowsStart']>
+  rowsStart: NonNullable<EventQueue['rowsStart']> | 'swept'
   messagesPerPublish?: EventQueue['messagesPerPublish']
   /** How long a disabled endpoint collects, in ms. @default 604_800_000 (7 days) */
   maxAgeMs?: number | undefined
@@ -46,10 +48,11 @@ export function fanOutStatements(
   how: FanOutOptions = {},
 ): InsertStatements {
   const { db, rowsStart } = target
-  const { only, expectsFew } = how
+  const { only, except, expectsFew } = how
   const matching = [db.dialect.oneOf(patternsOf(event.type)), db.dialect.oneOf(channelsOf(event))] as const
   const isPlain =
     only === undefined &&
+    except === undefined &&
     !target.recordsEvents &&
     rowsStart === 'now' &&
     event.contentType === null &&
@@ -111,7 +114,7 @@ function fanOutToSubscribers(
   target: PublishTarget,
   event: Publishable,
   [patterns, channels]: Matching,
-  { only = ALWAYS, ...how }: FanOutOptions,
+  { only = ALWAYS, except, ...how }: FanOutOptions,
 ): InsertStatements {
   return forEndpoints(
     target,
@@ -120,7 +123,7 @@ function fanOutToSubscribers(
     workspace_id = ${event.workspaceId} and ${collects(target, now)} and id in (
       select endpoint_id from keepsend_subscriptions
       where workspace_id = ${event.workspaceId} and pattern ${patterns} and channel ${channels}
-    ) and ${only}`,
+    ) and ${only}${except === undefined ? raw('') : sqlText` and id <> ${except}`}`,
     { maxRows: target.deliveriesPerPublish, only, ...how },
   )
 }
@@ -128,12 +131,12 @@ function fanOutToSubscribers(
 type Publishable = Pick<PreparedEvent, 'id' | 'workspaceId' | 'type' | 'channels' | 'payload' | 'contentType'>
 
 interface FanOutOptions {
-  /** Without this condition the fan-out inserts nothing. @default it always holds */
+  /** Without this condition, which refers to no column, the fan-out inserts nothing. @default it always holds */
   only?: SqlText | undefined
+  /** The id of an endpoint that receives nothing. @default each one with a matching subscription receives */
+  except?: string | undefined
   /** See {@link ReceiverCount}. @default the receivers are counted */
   expectsFew?: boolean | undefined
-  /** Rows that start now are not put in line: the sweep takes them, and later rows are dispatched. @default false */
-  isSwept?: boolean | undefined
 }
 
 const ALWAYS = raw('1 = 1')
@@ -166,7 +169,7 @@ function forEndpoints(
   { db, rowsStart, messagesPerPublish, recordsEvents }: PublishTarget,
   event: Publishable,
   whereAt: (now: SqlText) => SqlText,
-  { only, ...how }: Omit<FanOutOptions, 'only'> & { maxRows?: number | undefined; only: SqlText },
+  { only, ...how }: Omit<FanOutOptions, 'only' | 'except'> & { maxRows?: number | undefined; only: SqlText },
 ): InsertStatements {
   const { id: eventId, workspaceId, type, payload } = event
   const contentType = event.contentType ?? undefined

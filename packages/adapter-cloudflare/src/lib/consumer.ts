@@ -84,10 +84,10 @@ export async function insertEvent(
   const fields = { eventId: event.eventId, type: event.type }
   const { rowsStart, messagesPerPublish } = queue
   try {
-    const { db, maxAgeMs, limits, recordsEvents } = engine
+    const { db, maxAgeMs, limits, recordsEvents, logger } = engine
     const { deliveriesPerPublish } = limits
     const messages = await insertQueuedEvent(
-      { db, rowsStart, messagesPerPublish, maxAgeMs, deliveriesPerPublish, recordsEvents },
+      { db, rowsStart, messagesPerPublish, maxAgeMs, deliveriesPerPublish, recordsEvents, logger },
       event,
     )
     const { failed } = await queue.sendDelayed(messages.map((one) => ({ message: one, delaySeconds: 0 })))

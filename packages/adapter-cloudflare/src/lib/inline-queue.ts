@@ -77,9 +77,16 @@ export class InlineEventQueue implements EventQueue {
     const engine = this.#engine
     if (!engine) throw new CloudflareAdapterError('invalid_option', 'start(engine) before the first event is sent')
     const endAt = performance.now() + AFTER_RESPONSE_MS - engine.worker.maxDeadlineMs
-    const { db, maxAgeMs, limits, recordsEvents } = engine
+    const { db, maxAgeMs, limits, recordsEvents, logger } = engine
     const { deliveriesPerPublish } = limits
-    const target: PublishTarget = { db, rowsStart: this.rowsStart, maxAgeMs, deliveriesPerPublish, recordsEvents }
+    const target: PublishTarget = {
+      db,
+      rowsStart: this.rowsStart,
+      maxAgeMs,
+      deliveriesPerPublish,
+      recordsEvents,
+      logger,
+    }
     // By row, because one copy of a message is enough.
     const refs = new Map<string, ClaimRef>()
     for (const message of messages) {

@@ -111,7 +111,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
         poller: Poller
         maintenance: MaintenanceTimer
         unlisten: (() => Promise<void>) | undefined
-        target: Pick<PublishTarget, 'maxAgeMs' | 'deliveriesPerPublish' | 'recordsEvents'>
+        target: Pick<PublishTarget, 'maxAgeMs' | 'deliveriesPerPublish' | 'recordsEvents' | 'logger'>
       }
     | undefined
   #starting: Promise<void> | undefined
@@ -198,9 +198,9 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     }
     const poller = new Poller(engine, { ...this.#options, version, onUnsafe })
     const maintenance = new MaintenanceTimer(engine, this.#options.maintenanceMs, () => poller.kick())
-    const { maxAgeMs, limits, recordsEvents } = engine
+    const { maxAgeMs, limits, recordsEvents, logger } = engine
     const { deliveriesPerPublish } = limits
-    this.#running = { poller, maintenance, unlisten, target: { maxAgeMs, deliveriesPerPublish, recordsEvents } }
+    this.#running = { poller, maintenance, unlisten, target: { maxAgeMs, deliveriesPerPublish, recordsEvents, logger } }
     pollers().set(this.#db, (pollers().get(this.#db) ?? new Set()).add(poller))
   }
 

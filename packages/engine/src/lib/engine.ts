@@ -81,7 +81,7 @@ export function createEngine(options: EngineOptions): Engine {
   const fewReceivers = createReceiverCount(settings.monotonic)
   const recordsEvents = settings.history?.events ?? false
   const bounds = { maxAgeMs, deliveriesPerPublish: limits.deliveriesPerPublish }
-  const target: PublishTarget = { db, rowsStart, messagesPerPublish, fewReceivers, recordsEvents, ...bounds }
+  const target: PublishTarget = { db, rowsStart, messagesPerPublish, fewReceivers, recordsEvents, logger, ...bounds }
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()

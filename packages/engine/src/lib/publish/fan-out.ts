@@ -12,6 +12,7 @@ import type { EventQueue } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
 import type { ReceiverCount } from './receiver-count.ts'
 import { eventRecord } from '../history/record-event.ts'
+import type { Logger } from '../logger.ts'
 import type { HoldReason } from '../outcome.ts'
 import { DEFAULT_MAX_AGE_MS } from '../retry-schedule.ts'
 
@@ -30,6 +31,8 @@ export interface PublishTarget {
   fewReceivers?: ReceiverCount | undefined
   /** Whether each event is recorded with its payload. @default false */
   recordsEvents?: boolean | undefined
+  /** Receives the error of an event that could not be recorded. @default nothing */
+  logger?: Pick<Logger, 'error'> | undefined
 }
 
 /**

@@ -292,6 +292,14 @@ describe('the retention of events', () => {
     expect(await stored(made)).toEqual({ ...one, pending_events: 0 })
   })
 
+  it('deletes the events of a time in which they were recorded, and retains the others', async () => {
+    const recorded = await recording({ history: { retentionMs } })
+    for (const id of [old(), newEventId()]) await recorded.engine.publish({ ...EVENT, id })
+    const made = await rig({ on: recorded, history: { retentionMs, events: false, statistics: false } })
+    expect(await made.engine.worker.maintain()).toMatchObject({ deletedEvents: 1, deletedPayloads: 1 })
+    expect(await stored(made)).toEqual({ ...one, pending_events: 0 })
+  })
+
   it('retains the payload of an event whose deliveries have arrived', async () => {
     const made = await recording()
     await made.addEndpoint()

@@ -1,7 +1,7 @@
 // History never costs a delivery: deliveries go on while attempts cannot be recorded, and each failure is logged.
-import { claimDueEvents } from '@keepsend/outbox'
+import { claimDueEvents, newEventId } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import type { EngineOptions } from '../src/index.ts'
+import { type EngineOptions, insertQueuedEvent } from '../src/index.ts'
 import { openFile, temporaryFile } from './database.ts'
 import { type Rig, rig } from './rig.ts'
 
@@ -48,6 +48,33 @@ describe('deliveries go on', () => {
     expect(await deliver(made, 2)).toEqual(['settled', 'settled'])
     expect(await made.count('keepsend_attempts')).toBe(2)
     expect(await made.engine.worker.maintain()).toMatchObject({ expired: 0 })
+  })
+
+  it('without the tables of workers and of notifications, and maintenance writes the heartbeat whatever else fails', async () => {
+    const made = await recorded({ workspaceNotifications: true })
+    await made.exec('drop table keepsend_notifications')
+    await expect(made.engine.worker.maintain()).rejects.toThrow('keepsend_notifications')
+    expect(await made.count('keepsend_workers')).toBe(1)
+    const other = await recorded()
+    await other.exec('drop table keepsend_workers')
+    expect(await other.engine.worker.maintain()).toMatchObject({ more: false })
+    expect(errors(other)).toEqual(['the maintenance of workers failed; trying again at the next one'])
+  })
+
+  it('without the table of events: by publish, and from a message without rows', async () => {
+    const made = await recorded()
+    await made.exec('drop table keepsend_events')
+    expect(await made.engine.publish(EVENT)).toMatchObject({ accepted: true, deliveries: 1 })
+    const { db, engine, log } = made
+    const target = { db, rowsStart: 'now', recordsEvents: engine.recordsEvents, logger: log } as const
+    expect(await insertQueuedEvent(target, { ...EVENT, eventId: newEventId() })).toHaveLength(1)
+    const message = 'failed to record an event; its deliveries were inserted'
+    expect([errors(made), engine.counters.degraded]).toEqual([[message, message], 0])
+    await made.work()
+    expect(made.sender.requests).toHaveLength(2)
+    // The transaction of the host fails as a whole.
+    await expect(engine.commit({ writes: [], events: [EVENT] })).rejects.toThrow('keepsend_events')
+    expect(await made.count('pending_events')).toBe(0)
   })
 
   it('on a disk that has no room for attempts, but lets the settled rows go', async () => {

@@ -1,5 +1,5 @@
 // Attempts are recorded in the transaction of their settle: a row if, and only if, the settle stands. On each database.
-import { type Statement, claimDueEvents, toSql } from '@keepsend/outbox'
+import { claimDueEvents, toSql } from '@keepsend/outbox'
 import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import type { AttemptFilter, FinishedDelivery } from '../src/index.ts'
@@ -162,10 +162,10 @@ describe('an attempt', () => {
     const made = await recorded([500], {
       wrap: (db) => ({
         ...db,
-        run: <R extends object>(statement: Statement) =>
-          toSql(statement, db.dialect.name).sql.includes('insert into keepsend_attempts')
+        atomic: (statements) =>
+          statements.some((one) => toSql(one, db.dialect.name).sql.includes('keepsend_attempts as other'))
             ? Promise.reject(new Error('no room'))
-            : db.run<R>(statement),
+            : db.atomic(statements),
       }),
     })
     await made.engine.publish(EVENT)

@@ -1,5 +1,5 @@
 // Rows that another session has locked. On Postgres only: the other databases have no row locks.
-import { claimDueEvents } from '@keepsend/outbox'
+import { type Statement, claimDueEvents, toSql } from '@keepsend/outbox'
 import { fromPostgres } from '@keepsend/outbox/postgres'
 import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -9,10 +9,13 @@ import { rig } from './rig.ts'
 
 const DELIVERED: DeliveryOutcome = { kind: 'complete', httpStatus: 200 }
 
-/** An engine that waits 100 ms for a lock and counts its statements, and a session that can lock rows. */
-async function world(count: number) {
+/** An engine that waits 100 ms for a lock, unless told otherwise, and counts its statements, and a session that can lock rows. */
+async function world(
+  count: number,
+  { lockTimeoutMs = 100, ...options }: Parameters<typeof rig>[0] & { lockTimeoutMs?: number } = {},
+) {
   const on = await openPostgres()
-  const pool = new pg.Pool({ connectionString: on.url, max: 4, lock_timeout: 100 })
+  const pool = new pg.Pool({ connectionString: on.url, max: 4, lock_timeout: lockTimeoutMs })
   const other = new pg.Client({ connectionString: on.url })
   await other.connect()
   onTestFinished(async () => {
@@ -20,19 +23,30 @@ async function world(count: number) {
   })
   let statements = 0
   let now = 0
+  let aside = { before: async (_sql: string) => {}, afterRefusal: async () => {} }
+  const watch = async <T>(list: readonly Statement[], work: () => Promise<T>): Promise<T> => {
+    await aside.before(list.map((one) => toSql(one, 'postgres').sql).join(';'))
+    try {
+      return await work()
+    } catch (error) {
+      await aside.afterRefusal()
+      throw error
+    }
+  }
   const db = fromPostgres(pool)
   const made = await rig({
+    ...options,
     on: { ...on, db },
     monotonic: () => now,
     wrap: (inner) => ({
       ...inner,
       run: (statement) => {
         statements++
-        return inner.run(statement)
+        return watch([statement], () => inner.run(statement))
       },
       atomic: (list) => {
         statements++
-        return inner.atomic(list)
+        return watch(list, () => inner.atomic(list))
       },
     }),
   })
@@ -58,7 +72,16 @@ async function world(count: number) {
     /** The rows of the next claim. */
     next: { lanes: [{ workspaceId: 'w1', endpointId, count: 10 }] },
     lock,
-    letGo: () => other.query('rollback'),
+    letGo: async () => void (await other.query('rollback')),
+    other,
+    /** Runs something before the engine's statements, or before it sees that they were refused. */
+    meanwhile: (work: Partial<typeof aside>) => void (aside = { ...aside, ...work }),
+    attempted: async () => {
+      const { claims } = await claimDueEvents(db, { limit: 100 })
+      return Promise.all(
+        claims.map(async (one) => ({ claim: one, outcome: await made.engine.worker.deliver(one, one.claimedAt) })),
+      )
+    },
     later: (ms: number) => void (now += ms),
     statementsOf: async (work: () => Promise<unknown>) => {
       statements = 0
@@ -86,6 +109,17 @@ describe('a row that another session has locked', () => {
     await made.letGo()
     made.later(500)
     expect((await made.engine.worker.settleEach(held ? [held] : [])).results).toMatchObject([{ settle: 'settled' }])
+  })
+
+  it('is settled with its attempt if it is unlocked before anyone looks', async () => {
+    const made = await world(3, { history: true })
+    const group = await made.attempted()
+    await made.lock('pending_events', group[0]?.claim.id ?? '')
+    made.meanwhile({ afterRefusal: made.letGo })
+    const { results } = await made.engine.worker.settleEach(group, { claim: made.next })
+    expect(results.map(({ settle }) => settle)).toEqual(['settled', 'settled', 'settled'])
+    expect(await made.count('keepsend_attempts')).toBe(3)
+    expect(made.log.entries.filter(({ level }) => level === 'error')).toEqual([])
   })
 
   it('costs no statement until its wait has ended, and then one check; each wait is twice as long', async () => {
@@ -182,4 +216,23 @@ describe('an endpoint that another session has locked', () => {
     expect(await made.work()).toMatchObject([{ kind: 'reschedule', deferral: true }])
     expect(await made.rows()).toMatchObject([{ attempts: 0, deferrals: 1 }])
   })
+})
+
+it('a lost settle returns although the attempts have been locked since, however long a session waits for locks', async () => {
+  const made = await world(1, { history: true, lockTimeoutMs: 0 })
+  const group = await made.attempted()
+  await made.exec('update pending_events set gen = gen + 1')
+  made.meanwhile({
+    before: async (sql) => {
+      if (!sql.includes('keepsend_attempts as other')) return
+      await made.other.query('begin')
+      await made.other.query('lock table keepsend_attempts in access exclusive mode')
+    },
+  })
+  const { results } = await made.engine.worker.settleEach(group)
+  await made.letGo()
+  expect(results).toMatchObject([{ settle: 'lost' }])
+  expect(made.log.entries.filter(({ level }) => level === 'error')).toMatchObject([
+    { message: 'failed to record attempts that other workers superseded' },
+  ])
 })

@@ -3,7 +3,7 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import type { Span } from '../src/index.ts'
 import { openFile, openPostgres, temporaryFile } from './database.ts'
-import { signal } from './rig.ts'
+import { rig, signal } from './rig.ts'
 import { NOON, counted, onPostgres, totalOf } from './statistics-rig.ts'
 
 const MINUTE = 60_000
@@ -180,13 +180,16 @@ describe('the retention of statistics', () => {
     expect(await made.engine.worker.maintain()).toMatchObject({ deletedStatistics: 0 })
   })
 
-  it('is bounded a round', async () => {
+  it('is bounded a round, and goes on after statistics were switched off', async () => {
     const made = await counted()
     await made.add(Array.from({ length: 1200 }, (_, n) => ({ at: NOON - 10 * DAY, endpointId: `ep_${n}` })))
     await made.add([{ at: NOON - 2 * HOUR }, { at: NOON - HOUR }])
     await made.setClock(NOON)
     const first = await made.engine.worker.maintain()
     expect(first).toMatchObject({ countedAttempts: 1202, deletedStatistics: 500, more: true })
+    const { engine } = await rig({ on: made, history: { statistics: false } })
+    const second = await engine.worker.maintain()
+    expect(second).toMatchObject({ countedAttempts: 0, deletedStatistics: 500, more: true })
     await made.rollUp()
     expect(
       await made.count(`(select 1 from keepsend_statistics where span = 'minute' and at < ${NOON - 2 * DAY}) as old`),

@@ -84,10 +84,10 @@ export async function insertEvent(
   const fields = { eventId: event.eventId, type: event.type }
   const { rowsStart, messagesPerPublish } = queue
   try {
-    const { db, maxAgeMs, limits, recordsEvents, searchPaths } = engine
+    const { db, maxAgeMs, limits, recordsEvents, searchPaths, logger } = engine
     const { deliveriesPerPublish } = limits
     const messages = await insertQueuedEvent(
-      { db, rowsStart, messagesPerPublish, maxAgeMs, deliveriesPerPublish, recordsEvents, searchPaths },
+      { db, rowsStart, messagesPerPublish, maxAgeMs, deliveriesPerPublish, recordsEvents, searchPaths, logger },
       event,
     )
     const { failed } = await queue.sendDelayed(messages.map((one) => ({ message: one, delaySeconds: 0 })))

@@ -77,7 +77,7 @@ export class InlineEventQueue implements EventQueue {
     const engine = this.#engine
     if (!engine) throw new CloudflareAdapterError('invalid_option', 'start(engine) before the first event is sent')
     const endAt = performance.now() + AFTER_RESPONSE_MS - engine.worker.maxDeadlineMs
-    const { db, maxAgeMs, limits, recordsEvents, searchPaths } = engine
+    const { db, maxAgeMs, limits, recordsEvents, searchPaths, logger } = engine
     const { deliveriesPerPublish } = limits
     const target: PublishTarget = {
       db,
@@ -86,6 +86,7 @@ export class InlineEventQueue implements EventQueue {
       deliveriesPerPublish,
       recordsEvents,
       searchPaths,
+      logger,
     }
     // By row, because one copy of a message is enough.
     const refs = new Map<string, ClaimRef>()

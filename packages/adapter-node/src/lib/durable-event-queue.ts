@@ -111,7 +111,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
         poller: Poller
         maintenance: MaintenanceTimer
         unlisten: (() => Promise<void>) | undefined
-        target: Pick<PublishTarget, 'maxAgeMs' | 'deliveriesPerPublish' | 'recordsEvents' | 'searchPaths'>
+        target: Pick<PublishTarget, 'maxAgeMs' | 'deliveriesPerPublish' | 'recordsEvents' | 'searchPaths' | 'logger'>
       }
     | undefined
   #starting: Promise<void> | undefined
@@ -198,13 +198,13 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     }
     const poller = new Poller(engine, { ...this.#options, version, onUnsafe })
     const maintenance = new MaintenanceTimer(engine, this.#options.maintenanceMs, () => poller.kick())
-    const { maxAgeMs, limits, recordsEvents, searchPaths } = engine
+    const { maxAgeMs, limits, recordsEvents, searchPaths, logger } = engine
     const { deliveriesPerPublish } = limits
     this.#running = {
       poller,
       maintenance,
       unlisten,
-      target: { maxAgeMs, deliveriesPerPublish, recordsEvents, searchPaths },
+      target: { maxAgeMs, deliveriesPerPublish, recordsEvents, searchPaths, logger },
     }
     pollers().set(this.#db, (pollers().get(this.#db) ?? new Set()).add(poller))
   }

@@ -90,7 +90,7 @@ export function createEngineWorker(deps: WorkerDeps): EngineWorker {
   const settle: EngineWorker['settle'] = async (finished, next = {}) => {
     checkNames('engine.worker.settle', SETTLE_NEXT_OPTIONS, next)
     const { changes, ...settled } = await settleDeliveries(deps, finished, next)
-    await recordSuperseded(deps, finished, settled.lost)
+    if (settled.lost.length > 0) await recordSuperseded(deps, finished, settled.lost)
     logChanges(logger, changes)
     noteOutcomes(delivering.endpointCache, finished, circuit.failuresInRow)
     heartbeat?.settled(finished.length - settled.lost.length)

@@ -81,7 +81,7 @@ export function createEngine(options: EngineOptions): Engine {
   const { events: recordsEvents = false, search: searchPaths = [] } = settings.history ?? {}
   const recording = { recordsEvents, searchPaths }
   const bounds = { maxAgeMs, deliveriesPerPublish: limits.deliveriesPerPublish }
-  const target: PublishTarget = { db, rowsStart, messagesPerPublish, fewReceivers, ...recording, ...bounds }
+  const target: PublishTarget = { db, rowsStart, messagesPerPublish, fewReceivers, ...recording, logger, ...bounds }
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()

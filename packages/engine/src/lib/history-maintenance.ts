@@ -7,6 +7,7 @@ import { cleanupProblems } from './problems/problem-retention.ts'
 import { doneTo } from './statistics/passes.ts'
 import { rollUp } from './statistics/roll-up.ts'
 import { cleanupStatistics } from './statistics/statistics-retention.ts'
+import type { Heartbeat } from './workers.ts'
 
 /** The counts of one round of maintenance of the history; zeros without `history`. */
 export interface HistoryMaintenance {
@@ -35,6 +36,7 @@ interface HistoryMaintenanceDeps {
   db: OutboxDatabase
   logger: Logger
   history: HistoryOptions
+  heartbeat: Heartbeat | undefined
   /** Rows of one kind in a round. */
   limit: number
 }
@@ -46,8 +48,8 @@ interface HistoryMaintenanceDeps {
 export function createHistoryMaintenance(
   deps: HistoryMaintenanceDeps,
 ): () => Promise<HistoryMaintenance & { more: boolean }> {
-  const { db, logger, history, limit } = deps
-  const { retentionMs, events, statistics } = history
+  const { db, logger, history, heartbeat, limit } = deps
+  const { retentionMs, statistics } = history
   // An attempt stays until it is counted.
   const upTo = statistics ? doneTo({ source: 'attempt' }) : undefined
   const maintainAttempts = createAttemptMaintenance({ ...deps, upTo })
@@ -62,27 +64,24 @@ export function createHistoryMaintenance(
   }
 
   return async () => {
-    const deletedEvents = events ? await orLog('events', () => cleanupEvents(db, { retentionMs, limit }), 0) : 0
-    const { counted, deleted, more } = statistics
-      ? await orLog('statistics', () => maintainStatistics(db, limit), NO_STATISTICS)
-      : NO_STATISTICS
+    // Also those of a time in which `events` and `statistics` were on.
+    const deletedEvents = await orLog('events', () => cleanupEvents(db, { retentionMs, limit }), 0)
+    const { counted, more } = statistics
+      ? await orLog('statistics', () => rollUp(db), NOTHING_COUNTED)
+      : NOTHING_COUNTED
+    const deletedStatistics = await orLog('statistics', () => cleanupStatistics(db, limit), 0)
     const attempts = await orLog('attempts', maintainAttempts, { deletedAttempts: 0, more: false })
     const deletedProblems = await orLog('problems', () => cleanupProblems(db, { retentionMs, limit }), 0)
+    await orLog('workers', async () => heartbeat?.beat(), undefined)
     return {
       deletedAttempts: attempts.deletedAttempts,
       deletedEvents,
       countedAttempts: counted,
-      deletedStatistics: deleted,
+      deletedStatistics,
       deletedProblems,
-      more: attempts.more || more || deletedEvents >= limit || deletedProblems === limit,
+      more: attempts.more || more || deletedEvents >= limit || deletedStatistics >= limit || deletedProblems === limit,
     }
   }
 }
 
-const NO_STATISTICS = { counted: 0, deleted: 0, more: false }
-
-async function maintainStatistics(db: OutboxDatabase, limit: number): Promise<typeof NO_STATISTICS> {
-  const { counted, more } = await rollUp(db)
-  const deleted = await cleanupStatistics(db, limit)
-  return { counted, deleted, more: more || deleted >= limit }
-}
+const NOTHING_COUNTED = { counted: 0, more: false }

@@ -87,7 +87,6 @@ async function maintain(
     logger.warn({ deliveries: orphaned }, 'found deliveries held for deleted endpoints; marked them failed')
   const expiry = await expire(deps)
   const moreNotifications = (await deps.notifier?.sendCollected()) ?? false
-  await deps.heartbeat?.beat()
   await db.maintain?.()
   return {
     expired: expiry.expired,

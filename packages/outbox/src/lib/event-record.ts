@@ -10,7 +10,7 @@ export interface EventRecord {
    * record; no row if there is none.
    */
   earlier: SqlText
-  /** Without this condition nothing is stored and recorded. */
+  /** Without this condition nothing is stored and recorded. It refers to no column of the receivers. */
   only: SqlText
   /** Returns the insert of the record, unless there is one already. */
   insert(source: EventRecordSource): SqlText

@@ -122,7 +122,7 @@ export interface Receivers {
  */
 export function insertSelectStatements(
   dialect: Dialect,
-  event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'contentType' | 'due'> & FanOutOptions,
+  event: Pick<OutboxEvent, 'eventId' | 'workspaceId' | 'type' | 'payload' | 'contentType'> & FanOutOptions,
   receiversAt: (now: SqlText) => Receivers,
 ): InsertStatements {
   const { now, from: clockFrom } = dialect.clockBeside
@@ -146,7 +146,7 @@ export function insertSelectStatements(
   // `where true`: without it SQLite would parse `on conflict` as the condition of a join.
   const insert = sqlText`${INSERT_OR_HOLD}${contentType.column})
     select cast(${event.eventId} as text) || '.' || endpoint, cast(${event.workspaceId} as text),
-      cast(${event.type} as text), endpoint, ${unlessTooMany({ ...event, isFew })}, ${dueAndReady(event, NOW, { inLine, isSwept: event.isSwept, unlessHeld: UNLESS_HELD })}, now, now,
+      cast(${event.type} as text), endpoint, ${unlessTooMany({ ...event, isFew })}, ${dueAndReady(event, NOW, { inLine, unlessHeld: UNLESS_HELD })}, now, now,
       ${stored.id}, ${inline}, ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end${contentType.value}
     from receiver
     where true
@@ -176,12 +176,12 @@ const NOW = raw('receiver.now')
 const UNLESS_HELD = raw('case when held_for is null')
 
 interface FanOutOptions extends MaxRows {
+  /** `'swept'`: due now, and not in line, so that rows behind it are dispatched; the sweep takes it. @default 'now' */
+  due?: Due
   /** Stores the payload once, and records the event. @default no record */
   record?: EventRecord | undefined
   /** With `due: 'dispatched'`: puts the rows in line while other rows of the workspace are in line. @default false */
   joinsLine?: boolean | undefined
-  /** With `due: 'now'`: due, and not in line, so that rows behind it are dispatched; the sweep takes it. @default false */
-  isSwept?: boolean | undefined
   /**
    * Says that there were at most three receivers shortly before, so they are not counted: a payload of up to 1,000
    * bytes is stored in each row, however many there are now. @default false
@@ -218,25 +218,22 @@ export function isTooManyRows(error: unknown): boolean {
 
 const IN_LINE = raw('1')
 
+type Due = OutboxEvent['due'] | 'swept'
+
 /**
- * The values of `due_at` and `ready`: in line immediately, due at a time, or dispatched.
+ * The values of `due_at` and `ready`: in line immediately, due at a time, dispatched, or due now but not in line.
  *
  * @param how.inLine 1 if a row that would be dispatched is put in line instead
- * @param how.isSwept with `now`: not in line
  * @param how.unlessHeld begins a `case` that continues for rows that are not held from the start
  */
 function dueAndReady(
-  { eventId, due = 'now' }: Pick<OutboxEvent, 'eventId' | 'due'>,
+  { eventId, due = 'now' }: Pick<OutboxEvent, 'eventId'> & { due?: Due },
   now = clock(),
-  {
-    inLine = raw('0'),
-    isSwept = false,
-    unlessHeld,
-  }: { inLine?: SqlText | undefined; isSwept?: boolean | undefined; unlessHeld?: SqlText | undefined } = {},
+  { inLine = raw('0'), unlessHeld }: { inLine?: SqlText | undefined; unlessHeld?: SqlText | undefined } = {},
 ): SqlText {
   const [dueAt, ready] =
-    due === 'now'
-      ? [now, isSwept ? raw('0') : IN_LINE]
+    due === 'now' || due === 'swept'
+      ? [now, due === 'now' ? IN_LINE : raw('0')]
       : due === 'dispatched'
         ? [sqlText`case when ${offTheClock(clock(eventIdTime(eventId)), now)} or 1 = ${inLine} then ${now} end`, inLine]
         : [clock(due), sqlText`case when ${clock(due)} <= ${now} then 1 else 0 end`]

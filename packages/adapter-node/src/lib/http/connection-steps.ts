@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { SendTiming } from '@keepsend/engine'
 
 /** The steps of making a connection, in ms. */
-export type ConnectionSteps = Pick<SendTiming, 'dnsMs' | 'tlsMs'>
+type ConnectionSteps = Pick<SendTiming, 'dnsMs' | 'tlsMs'>
 
 const stepsOf = new WeakMap<Socket, ConnectionSteps>()
 

@@ -44,7 +44,14 @@ function disablingOf(
   if (outcome.kind !== 'disable_endpoint') return []
   const { endpointId, endpointVersion: version, reason } = outcome
   const condition = sqlText`id = ${endpointId} and version = ${version} and status = 'enabled'`
-  const notifications = notifier?.endpoint('keepsend.endpoint.disabled', outcome, [claim], condition, { reason }) ?? []
+  const notifications =
+    notifier?.endpoint({
+      type: 'keepsend.endpoint.disabled',
+      endpointId,
+      claims: [claim],
+      condition,
+      details: { reason },
+    }) ?? []
   return [
     ...notifications.map((statement) => ({ statement })),
     {

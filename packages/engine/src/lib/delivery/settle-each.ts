@@ -30,7 +30,8 @@ export type SettleEach = <F extends FinishedDelivery>(
  *
  * If the group was refused because another session has locked a row, the locked rows are found without waiting for them and
  * left out. The others are settled and claims continue; each locked row is settled again after a wait of its own. If none of them
- * is locked, it may be the history: the outcomes are settled without their attempts.
+ * is locked, one may have been unlocked meanwhile, and the group is settled once more. If that waits for a lock too, it may be the
+ * history: the outcomes are settled without their attempts.
  *
  * The function rejects with the error of the database if there was only a claim, and with `invalid_option` for an option of
  * `next`.
@@ -124,19 +125,14 @@ async function settleParts<F extends FinishedDelivery>(
   const then = isWorthRepeating ? 'retrying it without the next claim' : 'retrying row by row'
   logger.warn({ ...errorFields(refusal), outcomes: finished.length }, `batch settle failed; ${then}`)
   if (isWorthRepeating) {
-    // No delivery and no endpoint is locked, so it may be the history, for which no outcome waits.
-    const isHistoryLocked = isLockTimeout(refusal) && finished.some(({ outcome }) => outcome.record)
     try {
-      const settled = await settle(isHistoryLocked ? finished.map(withoutRecord) : finished, {})
-      if (isHistoryLocked) {
-        const fields = { ...errorFields(refusal), outcomes: finished.length }
-        logger.error(fields, 'failed to record attempts: another session has locked them; their outcomes were recorded')
-      }
-      return toEach(finished, settled, logger)
+      return toEach(finished, await settle(finished, {}), logger)
     } catch (again) {
       // The storage fails: row by row, each try would wait as long for the same error.
       if (again instanceof OutboxError) {
-        const bare = await settleWithoutAttempts(settle, finished, { refusal: again, logger })
+        // Of the first time-out, no delivery and no endpoint was locked.
+        const isHistoryLocked = isLockTimeout(refusal) && isLockTimeout(again)
+        const bare = await settleWithoutAttempts(settle, finished, { refusal: again, isHistoryLocked, logger })
         return bare ?? { results: unsettled(finished), claimed: NONE, storageError: again }
       }
       logger.warn({ ...errorFields(again), outcomes: finished.length }, 'batch settle failed; retrying row by row')
@@ -164,18 +160,20 @@ async function settleParts<F extends FinishedDelivery>(
   return { results, claimed: NONE, storageError: undefined }
 }
 
-/** Settles a group without its attempts, for which there may be no room or no table; undefined if that is refused too. */
+/** Settles a group without its attempts, which may be locked, or have no room or no table; undefined if that is refused too. */
 async function settleWithoutAttempts<F extends FinishedDelivery>(
   settle: Settle,
   finished: readonly F[],
-  { refusal, logger }: { refusal: OutboxError; logger: Logger },
+  { refusal, isHistoryLocked, logger }: { refusal: OutboxError; isHistoryLocked: boolean; logger: Logger },
 ): Promise<SettleEachResult<F> | undefined> {
-  const mayBeOfThem = (refusal.code === 'not_accepted' && !isLockTimeout(refusal)) || refusal.code === 'not_migrated'
+  const mayBeOfThem =
+    isHistoryLocked || refusal.code === 'not_migrated' || (refusal.code === 'not_accepted' && !isLockTimeout(refusal))
   if (!mayBeOfThem || finished.every(({ outcome }) => !outcome.record)) return undefined
   const settled = await settle(finished.map(withoutRecord), {}).catch(() => undefined)
   if (!settled) return undefined
   const fields = { ...errorFields(refusal), outcomes: finished.length }
-  logger.error(fields, 'failed to record attempts; their outcomes were recorded')
+  const why = isHistoryLocked ? ': another session has locked them' : ''
+  logger.error(fields, `failed to record attempts${why}; their outcomes were recorded`)
   return toEach(finished, settled, logger)
 }
 

@@ -49,7 +49,12 @@ export function healthStatements(
     endpointIds.push(endpointId)
     if (counts) statements.push({ statement: recordAttemptsStatement(db, tally, circuit) })
     if (counts && succeeded.length > 0 && trailing === 0 && facts.some(({ circuitOpen }) => circuitOpen)) {
-      const recovered = notifier?.endpoint('keepsend.endpoint.recovered', tally, succeeded, circuitIsOpen(tally), {})
+      const recovered = notifier?.endpoint({
+        type: 'keepsend.endpoint.recovered',
+        endpointId,
+        claims: succeeded,
+        condition: circuitIsOpen(tally),
+      })
       statements.push(...unlogged(recovered), {
         statement: closeCircuitStatement(db, tally),
         makes: { change: 'circuit closed', endpointId },
@@ -58,7 +63,14 @@ export function healthStatements(
     if (trailing > 0) {
       const opened = shouldOpen(tally, circuit)
       statements.push(
-        ...unlogged(notifier?.endpoint('keepsend.endpoint.circuit_opened', tally, failed, opened, {})),
+        ...unlogged(
+          notifier?.endpoint({
+            type: 'keepsend.endpoint.circuit_opened',
+            endpointId,
+            claims: failed,
+            condition: opened,
+          }),
+        ),
         {
           statement: openCircuitStatement(db, tally, circuit, waitMs),
           makes: { change: 'circuit opened', endpointId, probeInMs: waitMs },
@@ -89,8 +101,12 @@ function warnOrDisable(
   const { failed, endpointId } = tally
   if (percent >= 100) {
     const condition = failingFor(tally, 100, circuit)
-    const notifications = notifier?.endpoint('keepsend.endpoint.disabled', tally, failed, condition, {
-      reason: 'failing',
+    const notifications = notifier?.endpoint({
+      type: 'keepsend.endpoint.disabled',
+      endpointId,
+      claims: failed,
+      condition,
+      details: { reason: 'failing' },
     })
     return [
       ...unlogged(notifications),
@@ -103,7 +119,13 @@ function warnOrDisable(
   const reached = WARNINGS.find((warning) => percent >= warning)
   if (reached === undefined) return []
   const condition = failingFor(tally, reached, circuit)
-  const notifications = notifier?.endpoint('keepsend.endpoint.failing', tally, failed, condition, { percent: reached })
+  const notifications = notifier?.endpoint({
+    type: 'keepsend.endpoint.failing',
+    endpointId,
+    claims: failed,
+    condition,
+    details: { percent: reached },
+  })
   return [
     ...unlogged(notifications),
     {

@@ -1,8 +1,8 @@
 import type { ClaimRef, ExpiringEvent } from '@keepsend/outbox'
 import { type SqlText, sqlText } from '@keepsend/outbox/internal'
-import { type Tally, anyClaimIsCurrent } from './circuit-breaker.ts'
+import { anyClaimIsCurrent } from './circuit-breaker.ts'
 import { type DeliveryError, classOf } from '../error-classes.ts'
-import type { Occurrence, OperationalType } from './occurrence.ts'
+import type { Occurrence } from './occurrence.ts'
 import { OWN_TYPES, prepareOwnEvent } from '../publish/event.ts'
 import { type PublishTarget, fanOutStatements } from '../publish/fan-out.ts'
 import { statementsOf } from '../publish/publish.ts'
@@ -10,18 +10,18 @@ import { createWorkspaceNotifier } from './workspace-notifications.ts'
 
 /** Makes the statements that insert operational webhooks. Absent if neither the operator nor a workspace gets any. */
 export interface Notifier {
-  /** Notifies of a change of an endpoint, if `condition` holds for it and one of these claims is current. */
-  endpoint(
-    type: OperationalType,
-    tally: Pick<Tally, 'endpointId'>,
-    claims: readonly ClaimRef[],
-    condition: SqlText,
-    data: Record<string, unknown>,
-  ): SqlText[]
+  /** Notifies of a change of an endpoint, if the condition holds for it and one of the claims is current. */
+  endpoint(change: NotifiedChange): SqlText[]
   /** Notifies of each of these deliveries that it has failed, if its claim is current, or the row is not claimed. */
   deliveries(failed: readonly FailedDelivery[]): SqlText[]
   /** Sends some of the notifications that workspaces have collected. Returns whether there may be more. */
   sendCollected(): Promise<boolean>
+}
+
+interface NotifiedChange extends Pick<Occurrence, 'type' | 'endpointId' | 'condition'> {
+  claims: readonly ClaimRef[]
+  /** Added to the data of the notification. */
+  details?: Record<string, unknown>
 }
 
 export interface FailedDelivery {
@@ -48,9 +48,11 @@ export function createNotifier(
   // Due immediately on every adapter: a settle dispatches nothing to a queue, and a cron finds due rows. Without a limit of
   // deliveries: a settle must not fail because of its notifications.
   const target = { ...published, rowsStart: 'now', deliveriesPerPublish: undefined } as const
-  const isSwept = published.rowsStart === 'dispatched'
   const workspaces = workspaceNotifications
-    ? createWorkspaceNotifier(target, { operatorWorkspaceId, isSwept })
+    ? createWorkspaceNotifier(
+        { ...target, rowsStart: published.rowsStart === 'dispatched' ? 'swept' : 'now' },
+        operatorWorkspaceId,
+      )
     : undefined
   const toOperator = ({ type, condition, data }: Occurrence): SqlText[] =>
     operatorWorkspaceId === undefined
@@ -62,7 +64,7 @@ export function createNotifier(
         )
 
   return {
-    endpoint(type, { endpointId }, claims, condition, details) {
+    endpoint({ type, endpointId, claims, condition, details }) {
       const notified = claims.filter((claim) => !isOwn(claim))
       if (notified.length === 0) return []
       const [first] = notified

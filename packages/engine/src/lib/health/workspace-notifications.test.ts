@@ -7,7 +7,7 @@ const FAILED = 'keepsend.delivery.failed'
 const SUBSCRIBER = { url: 'https://notified.example.com/', eventTypes: ['keepsend.*'] }
 
 /** A workspace with an endpoint that fails, and one that subscribes to the notifications about it. */
-async function notified({
+async function open({
   make = rig,
   ...options
 }: Parameters<typeof rig>[0] & { make?: typeof rig | typeof recordedRig } = {}) {
@@ -50,7 +50,9 @@ async function notified({
   }
 }
 
-describe('notifications of a workspace', () => {
+describe.each([false, true])('notifications of a workspace, with history: %s,', (history) => {
+  const notified = (options: Parameters<typeof open>[0] = {}) => open({ history, ...options })
+
   it('say of 300 failures in a minute that the first ones failed, and after the minute how many more', async () => {
     const made = await notified()
     const ids = (await made.publish(300)).map((event) => `${event}.${made.id}`)
@@ -193,7 +195,7 @@ describe('notifications of a workspace', () => {
   it('announce deliveries that expire', async () => {
     const made = await notified()
     await made.publish(60)
-    await made.exec('update pending_events set created_at = created_at - 700000000')
+    await made.exec('update pending_events set created_at = created_at - 2700000000')
     await made.exec('update keepsend_sweep_pass set expiry_ended_at = 0')
     await made.engine.worker.maintain()
     await made.engine.worker.maintain()
@@ -230,18 +232,18 @@ describe('notifications of a workspace', () => {
     expect((await made.rows()).map(({ endpointId, type }) => [endpointId, type])).toEqual([[id, 'message.created']])
     expect(await made.count('keepsend_notifications')).toBe(0)
   })
+})
 
-  it('are off by default, and then add no statement', async () => {
-    const made = await recordedRig({ answer: () => 410 })
-    await made.addEndpoint(SUBSCRIBER)
-    await made.addEndpoint()
-    await made.engine.publish({ type: 'message.created', workspaceId: 'w1', data: {} })
-    made.statements()
-    await made.work()
-    await made.engine.worker.maintain()
-    const statements = made.statements()
-    expect(statements.length).toBeGreaterThan(0)
-    expect(statements.filter(({ sql }) => /keepsend_notifications|keepsend_subscriptions/.test(sql))).toEqual([])
-    expect((await made.rows()).map(({ type }) => type)).toEqual(['message.created'])
-  })
+it('notifications of a workspace are off by default, and then add no statement', async () => {
+  const made = await recordedRig({ answer: () => 410 })
+  await made.addEndpoint(SUBSCRIBER)
+  await made.addEndpoint()
+  await made.engine.publish({ type: 'message.created', workspaceId: 'w1', data: {} })
+  made.statements()
+  await made.work()
+  await made.engine.worker.maintain()
+  const statements = made.statements()
+  expect(statements.length).toBeGreaterThan(0)
+  expect(statements.filter(({ sql }) => /keepsend_notifications|keepsend_subscriptions/.test(sql))).toEqual([])
+  expect((await made.rows()).map(({ type }) => type)).toEqual(['message.created'])
 })

@@ -10,7 +10,7 @@ import { currentClaims } from './circuit-breaker.ts'
 import type { Occurrence } from './occurrence.ts'
 
 /** Makes the statements that notify workspaces about their own endpoints, with `workspaceNotifications`. */
-export interface WorkspaceNotifier {
+interface WorkspaceNotifier {
   endpoint(occurrence: Occurrence): SqlText[]
   /** Notifies once of all deliveries of an endpoint. */
   deliveries(failed: readonly (Occurrence & { claim: ClaimRef })[]): SqlText[]
@@ -36,16 +36,19 @@ const ROUND = 50
  * The settle sends the first notification in its own transaction. The occurrences in the minute after it are counted in the
  * row, and maintenance sends the count. Nothing is written if no other endpoint of the workspace subscribes to the type.
  *
- * @param how.isSwept whether a sweep delivers the notifications: in line, they would keep later rows of the workspace waiting
+ * @param target its rows start `now`, or `swept` where a sweep delivers: in line, they would keep later rows of the workspace waiting
  */
 export function createWorkspaceNotifier(
   target: PublishTarget,
-  { operatorWorkspaceId, isSwept }: { operatorWorkspaceId: string | undefined; isSwept: boolean },
+  operatorWorkspaceId: string | undefined,
 ): WorkspaceNotifier {
   const { db } = target
 
   /** Counts what happens, and sends the notification if it is due and all of it happens. */
-  function notify(occurrence: Occurrence, happened: SqlText, most: number, ids?: readonly string[]): SqlText[] {
+  function notify(
+    occurrence: Occurrence,
+    { happened, most, ids }: { happened: SqlText; most: number; ids?: readonly string[] },
+  ): SqlText[] {
     const { type, endpointId, workspaceId, data } = occurrence
     // The operator's workspace gets each of its own notifications already.
     if (workspaceId === undefined || workspaceId === operatorWorkspaceId) return []
@@ -74,22 +77,22 @@ export function createWorkspaceNotifier(
 
   /** Sends a notification if its row names it. */
   function send(event: PreparedEvent, endpointId: string): SqlText[] {
-    const only = sqlText`id <> ${endpointId} and exists (
+    const only = sqlText`exists (
       select 1 from keepsend_notifications as sent
       where sent.endpoint_id = ${endpointId} and sent.event_type = ${event.type} and sent.event_id = ${event.id})`
-    return statementsOf(fanOutStatements(target, event, { only, isSwept }))
+    return statementsOf(fanOutStatements(target, event, { only, except: endpointId }))
   }
 
   return {
     endpoint(occurrence) {
       const happened = sqlText`
         select case when ${occurrence.condition} then 1 else 0 end as occurrences, cast(null as text) as delivery_ids, cast(null as text) as data`
-      return notify(occurrence, happened, 1)
+      return notify(occurrence, { happened, most: 1 })
     },
 
     deliveries(failed) {
       const groups = [...Map.groupBy(failed, ({ endpointId }) => endpointId)].sort(([one], [other]) =>
-        one < other ? -1 : 1,
+        compare(one, other),
       )
       return groups.flatMap(([, group]) => {
         const deliveries = group.map(({ claim, ...one }) => ({ ...one, id: claim.id })).sort(byId)
@@ -111,7 +114,7 @@ export function createWorkspaceNotifier(
                 select delivery.id as id from ${claims} order by delivery.id limit ${raw(String(MAX_IDS))}) as listed) as delivery_ids
             from ${claims}) as counted`
         const ids = deliveries.slice(0, MAX_IDS).map(({ id }) => id)
-        return notify(first, happened, deliveries.length, ids)
+        return notify(first, { happened, most: deliveries.length, ids })
       })
     },
 
@@ -121,7 +124,10 @@ export function createWorkspaceNotifier(
         where sent_at <= ${clock()} - ${MINUTE} order by sent_at ${limitTo(ROUND)}`)
       if (rows.length === 0) return false
       const found = rows.map((row) => notificationRows.read(row))
-      const collected = found.filter(({ eventId }) => eventId === null)
+      // In the order of endpoints, as settles write them: otherwise a settle and this transaction would deadlock.
+      const collected = found
+        .filter(({ eventId }) => eventId === null)
+        .sort((one, other) => compare(one.endpointId, other.endpointId) || compare(one.type, other.type))
       const transaction = new Transaction()
       transaction.addAll(
         lockEndpoints(
@@ -167,6 +173,11 @@ const ADD = sqlText`
           when keepsend_notifications.occurrences >= ${raw(String(MAX_IDS))} then keepsend_notifications.delivery_ids
           else keepsend_notifications.delivery_ids || ',' || excluded.delivery_ids end,
         data = case when ${COLLECTS} then keepsend_notifications.data else excluded.data end`
+
+function compare(one: string, other: string): number {
+  if (one === other) return 0
+  return one < other ? -1 : 1
+}
 
 function withCount(data: object, count: number, deliveryIds: readonly string[] | undefined): object {
   return { ...data, count, ...(deliveryIds && { deliveryIds }) }

@@ -26,8 +26,8 @@ interface AttachedPartition extends Range {
 // Of an id: see attempt-id.ts.
 const PER_MS = 2n ** 20n
 const DAY_MS = 86_400_000
-// No one waits longer for a lock that stands behind ours.
-const BRIEFLY = raw(`set local lock_timeout = '200ms'`)
+/** In a transaction on Postgres: no one waits longer for a lock, nor for one that stands behind ours. */
+export const BRIEFLY = raw(`set local lock_timeout = '200ms'`)
 // Dropped in a round; each takes about 10 ms.
 const MAX_DROPPED = 4
 

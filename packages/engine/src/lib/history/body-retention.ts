@@ -3,7 +3,7 @@ import { type SqlText, allOf, clock, onlyRow, sqlText } from '@keepsend/outbox/i
 import { firstIdAt } from './attempt-id.ts'
 
 /** The attempts whose bodies are removed. */
-export interface BodyScope {
+interface BodyScope {
   /** The row of `keepsend_workspaces` with their position: a workspace, or '' for all. */
   id: string
   /** The index of `keepsend_attempts as old` that finds them, and their condition. */

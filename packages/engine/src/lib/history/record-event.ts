@@ -3,7 +3,7 @@ import { type EventRecord, clock, raw, sqlText } from '@keepsend/outbox/internal
 import { indexValues, searchValues } from './search-values.ts'
 
 /** The parts of a published event that its record has. */
-export interface RecordableEvent {
+interface RecordableEvent {
   id: string
   workspaceId: string
   type: string

@@ -4,6 +4,7 @@ import { type Logger, errorFields } from '../logger.ts'
 import type { FinishedDelivery } from '../outcome.ts'
 import { TEST_TYPE, attemptEnd } from './attempt-end.ts'
 import { nextAttemptId } from './attempt-id.ts'
+import { BRIEFLY } from './attempt-partitions.ts'
 import type { HistoryOptions } from './history-options.ts'
 import { ATTEMPT_VALUES, type RecordedAttempt } from './record-attempts.ts'
 
@@ -14,14 +15,14 @@ interface Superseded extends RecordedAttempt {
 /**
  * Records attempts whose settle was lost: the receiver saw them, and another worker owns their deliveries. After the settle, in a
  * statement of its own, and never beside another attempt of the same claim: the settle may have been committed without an
- * answer. Never rejects.
+ * answer. Never rejects, and waits for a lock only briefly: the leases of the settle's next claim run.
  */
 export async function recordSuperseded(
   { db, history, logger }: { db: OutboxDatabase; history: HistoryOptions | undefined; logger: Logger },
   finished: readonly FinishedDelivery[],
   lost: readonly string[],
 ): Promise<void> {
-  if (lost.length === 0 || history?.attempts !== 'all') return
+  if (history?.attempts !== 'all') return
   const ids = new Set(lost)
   const attempts: Superseded[] = []
   for (const { claim, outcome } of finished) {
@@ -32,7 +33,7 @@ export async function recordSuperseded(
   }
   if (attempts.length === 0) return
   try {
-    await db.run(insertStatement(db, attempts))
+    await db.atomic([...(db.dialect.name === 'postgres' ? [BRIEFLY] : []), insertStatement(db, attempts)])
   } catch (error) {
     logger.error(
       { deliveryIds: attempts.slice(0, 10).map(({ id }) => id), ...errorFields(error) },

@@ -12,7 +12,7 @@ interface Retention extends Pick<HistoryOptions, 'retentionMs' | 'bodiesRetentio
 }
 
 /** Which attempts are retained. */
-export interface RetainedAttempts {
+interface RetainedAttempts {
   /** The first id within the retention, and not before `since`. */
   least: SqlText
   /** Whether the headers and the body of an `attempt` are retained. */

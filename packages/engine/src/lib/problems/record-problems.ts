@@ -7,7 +7,7 @@ import type { FinishedDelivery } from '../outcome.ts'
 import { isResolved } from './endpoint-problem.ts'
 
 /** Failed attempts that one settle counts in problems, and their endpoints. */
-export interface FailedAttempts {
+interface FailedAttempts {
   endpointIds: string[]
   statements: SqlText[]
 }

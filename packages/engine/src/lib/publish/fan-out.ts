@@ -12,13 +12,16 @@ import type { EventQueue } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
 import type { ReceiverCount } from './receiver-count.ts'
 import { eventRecord } from '../history/record-event.ts'
+import type { Logger } from '../logger.ts'
 import type { HoldReason } from '../outcome.ts'
 import { DEFAULT_MAX_AGE_MS } from '../retry-schedule.ts'
 
-/** Where an engine publishes: the database, and how its queue needs rows to start. */
+/**
+ * Where an engine publishes: the database, and how its queue needs rows to start. `swept` rows are due now, but not in line.
+ */
 export interface PublishTarget {
   db: OutboxDatabase
-  rowsStart: NonNullable<EventQueue['rowsStart']>
+  rowsStart: NonNullable<EventQueue['rowsStart']> | 'swept'
   messagesPerPublish?: EventQueue['messagesPerPublish']
   /** How long a disabled endpoint collects, in ms. @default 604_800_000 (7 days) */
   maxAgeMs?: number | undefined
@@ -30,6 +33,8 @@ export interface PublishTarget {
   recordsEvents?: boolean | undefined
   /** The paths by whose values recorded events are found. @default none */
   searchPaths?: readonly string[] | undefined
+  /** Receives the error of an event that could not be recorded. @default nothing */
+  logger?: Pick<Logger, 'error'> | undefined
 }
 
 /**
@@ -48,10 +53,11 @@ export function fanOutStatements(
   how: FanOutOptions = {},
 ): InsertStatements {
   const { db, rowsStart } = target
-  const { only, expectsFew } = how
+  const { only, except, expectsFew } = how
   const matching = [db.dialect.oneOf(patternsOf(event.type)), db.dialect.oneOf(channelsOf(event))] as const
   const isPlain =
     only === undefined &&
+    except === undefined &&
     !target.recordsEvents &&
     rowsStart === 'now' &&
     event.contentType === null &&
@@ -113,7 +119,7 @@ function fanOutToSubscribers(
   target: PublishTarget,
   event: Publishable,
   [patterns, channels]: Matching,
-  { only = ALWAYS, ...how }: FanOutOptions,
+  { only = ALWAYS, except, ...how }: FanOutOptions,
 ): InsertStatements {
   return forEndpoints(
     target,
@@ -122,7 +128,7 @@ function fanOutToSubscribers(
     workspace_id = ${event.workspaceId} and ${collects(target, now)} and id in (
       select endpoint_id from keepsend_subscriptions
       where workspace_id = ${event.workspaceId} and pattern ${patterns} and channel ${channels}
-    ) and ${only}`,
+    ) and ${only}${except === undefined ? raw('') : sqlText` and id <> ${except}`}`,
     { maxRows: target.deliveriesPerPublish, only, ...how },
   )
 }
@@ -133,12 +139,12 @@ type Publishable = Pick<
 >
 
 interface FanOutOptions {
-  /** Without this condition the fan-out inserts nothing. @default it always holds */
+  /** Without this condition, which refers to no column, the fan-out inserts nothing. @default it always holds */
   only?: SqlText | undefined
+  /** The id of an endpoint that receives nothing. @default each one with a matching subscription receives */
+  except?: string | undefined
   /** See {@link ReceiverCount}. @default the receivers are counted */
   expectsFew?: boolean | undefined
-  /** Rows that start now are not put in line: the sweep takes them, and later rows are dispatched. @default false */
-  isSwept?: boolean | undefined
 }
 
 const ALWAYS = raw('1 = 1')
@@ -171,7 +177,7 @@ function forEndpoints(
   { db, rowsStart, messagesPerPublish, recordsEvents, searchPaths }: PublishTarget,
   event: Publishable,
   whereAt: (now: SqlText) => SqlText,
-  { only, ...how }: Omit<FanOutOptions, 'only'> & { maxRows?: number | undefined; only: SqlText },
+  { only, ...how }: Omit<FanOutOptions, 'only' | 'except'> & { maxRows?: number | undefined; only: SqlText },
 ): InsertStatements {
   const { id: eventId, workspaceId, type, payload } = event
   const contentType = event.contentType ?? undefined

@@ -1,4 +1,4 @@
-import { type PendingEvent, type SqlResult, Transaction } from '@keepsend/outbox'
+import { OutboxError, type PendingEvent, type SqlResult, Transaction } from '@keepsend/outbox'
 import {
   type InsertStatements,
   MAX_INLINE_ROWS,
@@ -8,6 +8,7 @@ import {
 } from '@keepsend/outbox/internal'
 import type { SQL } from 'drizzle-orm'
 import { EngineError } from '../errors.ts'
+import { errorFields } from '../logger.ts'
 import type { QueuedEvent } from './event-queue.ts'
 import type { PreparedEvent } from './event.ts'
 import { type PublishTarget, fanOutStatements } from './fan-out.ts'
@@ -46,8 +47,29 @@ export function addFanOut(
   }
 }
 
-/** Commits the fan-out of an event alone. */
+/**
+ * Commits the fan-out of an event alone. If the database refuses it with the record of the event, once more without: history
+ * never costs a delivery.
+ */
 export async function fanOut(target: PublishTarget, event: PreparedEvent): Promise<readonly InsertedRow[]> {
+  try {
+    return await commitFanOut(target, event)
+  } catch (error) {
+    if (!target.recordsEvents || !mayBeOfRecord(error)) throw error
+    const rows = await commitFanOut({ ...target, recordsEvents: false }, event)
+    const fields = { eventId: event.id, type: event.type, ...errorFields(error) }
+    target.logger?.error(fields, 'failed to record an event; its deliveries were inserted')
+    return rows
+  }
+}
+
+/** Not if a limit was reached, or the write may have taken place. */
+function mayBeOfRecord(error: unknown): boolean {
+  if (error instanceof OutboxError) return error.code === 'not_accepted' || error.code === 'not_migrated'
+  return !(error instanceof EngineError)
+}
+
+async function commitFanOut(target: PublishTarget, event: PreparedEvent): Promise<readonly InsertedRow[]> {
   const transaction = new Transaction()
   const rows = addFanOut(transaction, target, event)
   await publishResult(target, transaction.commit(target.db))

@@ -2,11 +2,13 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { BEHIND_EVERY_EVENT, type OptionNames } from '@keepsend/outbox/internal'
 import type { DeliveryState } from '../deliveries/delivery.ts'
 import type { EventSummary } from '../deliveries/delivery-list.ts'
-import { TIME_RANGE, type TimeRange, keysBetween } from '../deliveries/delivery-filter.ts'
+import { keysBetween } from '../deliveries/delivery-filter.ts'
 import type { DeliveryStore } from '../deliveries/delivery-store.ts'
 import { readDeliveriesOf } from '../deliveries/event-deliveries.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
+import type { HistoryOptions } from '../history/history-options.ts'
 import type { Page } from '../page.ts'
+import { TIME_RANGE, type TimeRange } from '../time-range.ts'
 import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
 import { findRecordedEvent, listRecordedEvents } from './recorded-events.ts'
 
@@ -62,9 +64,10 @@ const NOT_RECORDED =
 
 export function createEventStore(
   db: OutboxDatabase,
-  recordsEvents: boolean,
+  history: HistoryOptions | undefined,
   deliveries: Pick<DeliveryStore, 'listEvents' | 'listByEvent'>,
 ): EventStore {
+  const recorded = history?.events ? { retentionMs: history.retentionMs } : undefined
   return {
     async list(scope, filter) {
       checkNames('events.list', EVENT_FILTER, filter)
@@ -72,7 +75,8 @@ export function createEventStore(
       checkBounds('limit', filter.limit, 1, MAX_LIMIT)
       const { type, ...page } = filter
       const { limit, before = BEHIND_EVERY_EVENT } = filter
-      if (recordsEvents) return listRecordedEvents(db, workspaceId, { limit, type, ...keysBetween(filter, before) })
+      if (recorded)
+        return listRecordedEvents(db, workspaceId, { limit, type, ...keysBetween(filter, before), ...recorded })
       if (workspaceId === undefined) throw new EngineError('not_retained', NOT_RECORDED)
       const { rows, next, complete } = await deliveries.listEvents(workspaceId, page)
       const shown = rows.filter((one) => type === undefined || one.type === type)
@@ -81,10 +85,10 @@ export function createEventStore(
 
     async get(workspaceId, eventId) {
       checkWorkspaceId(workspaceId)
-      const recorded = recordsEvents ? await findRecordedEvent(db, workspaceId, eventId) : undefined
-      if (recorded) {
+      const event = recorded && (await findRecordedEvent(db, { workspaceId, eventId, ...recorded }))
+      if (event) {
         const { deliveries: rows, complete } = await readDeliveriesOf(db, workspaceId, eventId)
-        return { ...recorded, rows, complete }
+        return { ...event, rows, complete }
       }
       const { deliveries: rows, ...stored } = await deliveries.listByEvent(workspaceId, eventId)
       const counted = stored.complete ? undefined : await summaryOfMany(workspaceId, eventId)

@@ -14,7 +14,8 @@ export type {
 export type { EventSearch } from './lib/events/event-search.ts'
 export type { EventFilter, EventStore, StoredEvent } from './lib/events/event-store.ts'
 export type { ListedEvent } from './lib/events/recorded-events.ts'
-export type { DeliveryFilter, HttpClass, TimeRange } from './lib/deliveries/delivery-filter.ts'
+export type { DeliveryFilter, HttpClass } from './lib/deliveries/delivery-filter.ts'
+export type { TimeRange } from './lib/time-range.ts'
 export type { DeliveryLists, EventSummary } from './lib/deliveries/delivery-list.ts'
 export type {
   DeliveryStore,

@@ -1,6 +1,6 @@
 // The rows that lists across all workspaces read, in tables that were never analyzed, or were analyzed while they were nearly empty.
 // SQLite shows the access paths; Postgres also the rows that were read, which are as many beside 100,000 rows as beside 3,000.
-import { type SqlText, raw } from '@keepsend/outbox/internal'
+import { type SqlText, firstEventIdAt, raw } from '@keepsend/outbox/internal'
 import { expect, it } from 'vitest'
 import { type Engine, allWorkspaces } from '../src/index.ts'
 import { readsOf, recordedRig } from './plans.ts'
@@ -10,8 +10,11 @@ const PER_MS = onPostgres ? 1_048_576n : 4096n
 const MINUTE_MS = 60_000
 const HOUR_MS = 3_600_000
 
+/** The events of a workspace are of one time, within their retention. */
+const BEGIN = Date.now() - 24 * HOUR_MS
+const prefixOf = (place: number): string => `${firstEventIdAt(BEGIN + place * HOUR_MS)}-7000-8000-`
 const keyOf = (place: number, n: string): string =>
-  `'evt_0191${place}000-0000-7000-8000-' || ${onPostgres ? `lpad(${n}::text, 12, '0')` : `printf('%012d', ${n})`}`
+  `'${prefixOf(place)}' || ${onPostgres ? `lpad(${n}::text, 12, '0')` : `printf('%012d', ${n})`}`
 
 /** Events, attempts, rows and problems of a workspace. One attempt a second, of which one in 50
  * has failed. */
@@ -58,7 +61,7 @@ async function filled(count: number, isAnalyzed: boolean) {
   return made
 }
 
-const EVENT = 'evt_01911000-0000-7000-8000-000000000050'
+const EVENT = `${prefixOf(1)}000000000050`
 const DELIVERY = `${EVENT}.ep_w10`
 const idAt = (ms: number): string => String(BigInt(ms) * PER_MS)
 

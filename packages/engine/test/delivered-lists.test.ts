@@ -174,6 +174,31 @@ describe.each([
     )
   }, 120_000)
 
+  it('of one event has no cursor with an id of another workspace that used its id', async () => {
+    const made = await rig({ history: true, ...options })
+    const { id: endpointId } = await made.addEndpoint()
+    const { eventId } = await made.engine.publish({ type: 'a.b', workspaceId: 'w1', data: {} })
+    await made.exec(`update pending_events set ready = 1, due_at = 1`)
+    await made.work()
+    const row = { eventId, type: 'a.b', payload: '{}' }
+    await enqueueEvents(made.db, [{ ...row, workspaceId: 'w1', endpointId: 'ep_-' }])
+    for (const name of ['row', 'gone'])
+      for (let part = 0; part < 3; part++) {
+        await enqueueEvents(
+          made.db,
+          Array.from({ length: 900 }, (_, n) => ({ ...row, workspaceId: 'w2', endpointId: `w2_${name}_${part}_${n}` })),
+        )
+      }
+    await made.exec(`
+      insert into keepsend_attempts (id, delivery_id, gen, workspace_id, endpoint_id, event_type, number, reason, started_at, total_us, outcome, http_status, url)
+      select own.id + row_number() over (), theirs.id, 1, 'w2', theirs.endpoint_id, 'a.b', 1, 'publish', 1, 1, 'delivered', 200, ''
+      from pending_events as theirs cross join keepsend_attempts as own where theirs.id like '%.w2_gone%'`)
+    await made.exec(`delete from pending_events where id like '%.w2_gone%'`)
+    const found = await walk(made, { limit: 1, eventId })
+    expect(idsOf(found)).toEqual([`${eventId}.${endpointId}`, `${eventId}.ep_-`])
+    expect(found.filter(({ next }) => next?.includes('w2_'))).toEqual([])
+  })
+
   it('has no delivery of another workspace, whichever id or cursor names it', async () => {
     const made = await filled(options)
     const theirs = await expected(made, 'w2')

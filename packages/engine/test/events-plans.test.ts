@@ -1,6 +1,6 @@
 // The rows that a publish, a list of events, a replay and retention read beside those of another workspace. SQLite shows the
 // access paths; Postgres also shows the rows read, in tables that were never analyzed, or were analyzed while they were small.
-import type { SqlText } from '@keepsend/outbox/internal'
+import { type SqlText, firstEventIdAt } from '@keepsend/outbox/internal'
 import { describe, expect, it } from 'vitest'
 import type { Engine } from '../src/index.ts'
 import { recordedRig } from './plans.ts'
@@ -10,12 +10,17 @@ const NEIGHBOURS = 20_000
 const OWN = 3000
 const DAY = 86_400_000
 
+const PER_MS = onPostgres ? 1_048_576 : 4096
+
+/** The time of the events of each workspace: those of w0 are past their retention. */
+const BEGAN = [20, 5, 4].map((days) => Date.now() - days * DAY) as [number, number, number]
+
 const id = (prefix: string, n: string): string =>
   onPostgres ? `'${prefix}-7000-8000-' || lpad(${n}::text, 12, '0')` : `printf('${prefix}-7000-8000-%012d', ${n})`
 
 /** Events with their payloads, each with a delivered attempt, and every tenth with a failed row. */
 function fill(part: 0 | 1 | 2, count: number): string[] {
-  const [workspaceId, prefix, first] = [`w${part}`, `evt_019${part}0000-0000`, (part + 1) * 1_000_000]
+  const [workspaceId, prefix, first] = [`w${part}`, firstEventIdAt(BEGAN[part]), (part + 1) * 1_000_000]
   const numbers = onPostgres
     ? `generate_series(1, ${count}) as numbers (n)`
     : `(with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ${count}) select n from numbers)`
@@ -25,7 +30,7 @@ function fill(part: 0 | 1 | 2, count: number): string[] {
      select ${id(prefix, 'n')}, '${workspaceId}', 'a.b', '[]', 1, 2, ${first} + n from ${numbers}`,
     `insert into keepsend_attempts (id, delivery_id, gen, workspace_id, endpoint_id, event_type, number, reason, started_at,
        total_us, outcome, url)
-     select ${first} + n, ${id(prefix, 'n')} || '.ep_1', 1, '${workspaceId}', 'ep_1', 'a.b', 1, 'publish', 1, 1, 'delivered', ''
+     select ${BigInt(BEGAN[part]) * BigInt(PER_MS)} + n, ${id(prefix, 'n')} || '.ep_1', 1, '${workspaceId}', 'ep_1', 'a.b', 1, 'publish', 1, 1, 'delivered', ''
      from ${numbers}`,
     `insert into pending_events (id, workspace_id, event_type, endpoint_id, status, created_at, completed_at, payload_id)
      select ${id(prefix, 'n')} || '.ep_2', '${workspaceId}', 'a.b', 'ep_2', 'failed', 1, 1, ${first} + n
@@ -96,7 +101,7 @@ async function readsOf({ db }: Pick<Awaited<ReturnType<typeof recordedRig>>, 'db
   }
 }
 
-const EVENT = 'evt_01910000-0000-7000-8000-000000000250'
+const EVENT = `${firstEventIdAt(BEGAN[1])}-7000-8000-000000000250`
 
 /** Each call, and the most rows that one of its statements may read, of all tables and indexes. */
 const CALLS: [name: string, call: (engine: Engine) => Promise<unknown>, most: number][] = [
@@ -106,7 +111,11 @@ const CALLS: [name: string, call: (engine: Engine) => Promise<unknown>, most: nu
   ['its next page', ({ events }) => events.list('w1', { limit: 50, before: EVENT }), 400],
   ['a list of one type', ({ events }) => events.list('w1', { limit: 50, type: 'c.d' }), 2100],
   ['a list of one trace', ({ events }) => events.list('w1', { limit: 50, traceId: 'a' }), 2100],
-  ['a list between two times', ({ events }) => events.list('w1', { limit: 50, since: 1, until: 1.7e12 }), 400],
+  [
+    'a list between two times',
+    ({ events }) => events.list('w1', { limit: 50, since: BEGAN[1], until: BEGAN[1] + 1 }),
+    400,
+  ],
   ['an event', ({ events }) => events.get('w1', EVENT), 20],
   ['a replay', ({ deliveries }) => deliveries.replay('w1', `${EVENT}.ep_1`), 20],
   ['maintenance', ({ worker }) => worker.maintain(), 6000],

@@ -5,6 +5,7 @@ import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { insertAgain } from '../src/lib/deliveries/insert-again.ts'
 import { RETAINED_PAYLOADS, cleanupEvents } from '../src/lib/history/event-retention.ts'
+import { readHistory } from '../src/lib/history/history-options.ts'
 import { openPostgres } from './database.ts'
 import { type Rig, rig } from './rig.ts'
 
@@ -13,7 +14,10 @@ const OUTCOME = { kind: 'complete', httpStatus: 200 } as const
 
 describe('retention while a transaction inserts a delivery of an old event', () => {
   it.each([
-    ['a replay', (made: Rig, id: string) => [insertAgain(made.db, 'w1', id)]],
+    [
+      'a replay',
+      (made: Rig, id: string) => [insertAgain(made.db, readHistory(true, false)!, { workspaceId: 'w1', id })],
+    ],
     [
       'a repeated publish',
       ({ engine }: Rig, id: string) =>

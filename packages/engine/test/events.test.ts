@@ -2,7 +2,7 @@
 import { Transaction, claimDueEvents, newEventId } from '@keepsend/outbox'
 import { firstEventIdAt, sqlText } from '@keepsend/outbox/internal'
 import { describe, expect, it } from 'vitest'
-import { type EngineOptions, insertQueuedEvent } from '../src/index.ts'
+import { type EngineOptions, allWorkspaces, insertQueuedEvent } from '../src/index.ts'
 import { recordedRig } from './plans.ts'
 import { type Rig, rig } from './rig.ts'
 import { api, problem, read } from './routes.ts'
@@ -116,6 +116,30 @@ describe('an event is recorded once, with its payload,', () => {
     const rows = await made.rows()
     expect(new Set(rows.map(({ payload, contentType }) => `${payload} ${contentType}`)).size).toBe(1)
     expect(rows[0]?.contentType).toBe(null)
+  })
+
+  it('and never shows or sends a payload that has the id of its lost one', async () => {
+    const made = await recording()
+    const { id: endpointId } = await made.addEndpoint()
+    const { eventId } = await made.engine.publish(EVENT)
+    await made.work()
+    const other = await made.engine.publish({ ...EVENT, workspaceId: 'w2', data: { n: 'of w2' } })
+    await made.exec('update keepsend_events set payload_id = (select max(id) from keepsend_payloads)')
+    expect(await made.engine.events.get('w1', eventId)).toMatchObject({ completed: 1, payload: null })
+    const replay = () => made.engine.deliveries.replay('w1', `${eventId}.${endpointId}`)
+    await expect(replay()).rejects.toMatchObject({ code: 'not_retained' })
+    // A repeated publish stores it again.
+    const raw = { body: '<again/>', contentType: 'application/xml' }
+    await made.engine.publish({ type: EVENT.type, workspaceId: 'w1', raw, id: eventId })
+    await made.work()
+    expect(await made.engine.events.get('w1', eventId)).toMatchObject({
+      payload: '<again/>',
+      contentType: 'application/xml',
+    })
+    await replay()
+    await made.work()
+    expect(made.sender.requests.slice(1).map(({ body }) => body)).toEqual(['<again/>', '<again/>'])
+    expect((await made.engine.events.get('w2', other.eventId)).payload).toContain('of w2')
   })
 
   it('for each workspace that publishes under its id: each has its own', async () => {
@@ -309,13 +333,26 @@ describe('the retention of events', () => {
     expect(await made.engine.events.get('w1', eventId)).toMatchObject({ completed: 1, payload: expect.any(String) })
   })
 
+  it('hides an event before maintenance deletes it', async () => {
+    const made = await recording({ history: { retentionMs } })
+    const { eventId } = await made.engine.publish(EVENT)
+    const id = old()
+    await made.engine.publish({ ...EVENT, id })
+    for (const scope of ['w1', allWorkspaces] as const)
+      for (const since of [undefined, 0, Date.now() - retentionMs / 2])
+        expect((await made.engine.events.list(scope, { limit: 10, since })).rows).toMatchObject([{ id: eventId }])
+    await expect(made.engine.events.get('w1', id)).rejects.toMatchObject({ code: 'not_retained' })
+  })
+
   it('takes an event with an id of the future by the time of its record', async () => {
     const made = await recording({ history: { retentionMs } })
     const id = firstEventIdAt(Date.now() + 10 * retentionMs) + newEventId().slice(17)
     await made.engine.publish({ ...EVENT, id })
     expect(await made.engine.worker.maintain()).toMatchObject({ deletedEvents: 0 })
     await made.exec(`update keepsend_events set created_at = created_at - ${retentionMs + 1000}`)
+    await made.engine.publish({ ...EVENT, workspaceId: 'w2', id })
     expect(await made.engine.worker.maintain()).toMatchObject({ deletedEvents: 1, deletedPayloads: 1 })
+    expect(await made.engine.events.get('w2', id)).toMatchObject({ workspaceId: 'w2' })
   })
 
   it('is bounded: a round deletes 500, and asks for another', async () => {

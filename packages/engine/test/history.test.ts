@@ -68,6 +68,16 @@ describe('an attempt', () => {
     expect(await made.count('pending_events')).toBe(0)
   })
 
+  it('waited no negative time in the queue, whichever clock says when it began', async () => {
+    const made = await recorded([])
+    await made.engine.publish(EVENT)
+    const [claim] = (await claimDueEvents(made.db, { limit: 1 })).claims
+    const outcome = await made.engine.worker.deliver(claim!, claim!.claimedAt)
+    const record = { ...outcome.record!, startedAt: claim!.createdAt - 5000 }
+    await made.engine.worker.settle([{ claim: claim!, outcome: { ...outcome, record } }])
+    expect((await made.list()).rows).toMatchObject([{ startedAt: claim!.createdAt - 5000, queueUs: 0 }])
+  })
+
   it('is recorded for each way in which it ends, and for nothing else', async () => {
     const pause = { status: 429, headers: { 'retry-after': '60' } }
     const made = await recorded([pause])
@@ -289,6 +299,16 @@ describe('a list of attempts', () => {
     expect(await status({ until: Date.now() - 60_000 })).toEqual([])
     expect(await status({ since: Date.now() - 60_000 })).toEqual([200, 404, 500])
     expect(await status({ since: Date.now() + 60_000 })).toEqual([])
+  })
+
+  it.each([1.5, Number.NaN, 9e15])('refuses the time %s, as every list does', async (time) => {
+    const { engine } = await recorded([])
+    for (const times of [{ since: time }, { until: time }])
+      for (const { list } of [engine.attempts, engine.deliveries, engine.events, engine.problems])
+        await expect(list('w1', { limit: 1, ...times })).rejects.toMatchObject({
+          code: 'invalid_option',
+          message: expect.stringContaining(Object.keys(times)[0]!) as string,
+        })
   })
 
   it('has pages that join without a gap, filtered or not', async () => {

@@ -131,6 +131,25 @@ describe('the replay of a delivered delivery', () => {
     },
   )
 
+  it.each<[string, (made: Awaited<ReturnType<typeof delivered>>) => Promise<void>]>([
+    ['did not deliver', ({ exec }) => exec(`update keepsend_attempts set outcome = 'failed'`)],
+    [
+      'is past the retention of the workspace',
+      async ({ engine, exec }) => {
+        await engine.workspaces.setRetention('w1', { attemptsMs: 60_000 })
+        await exec('update keepsend_attempts set id = id - (id - 4096)')
+      },
+    ],
+  ])('is refused if its last attempt %s', async (_name, change) => {
+    const made = await delivered()
+    await change(made)
+    expect(await made.post()).toEqual({
+      ...problem(404, 'not_retained'),
+      body: expect.objectContaining({ detail: expect.stringContaining('does not exist') as string }) as unknown,
+    })
+    expect(await made.rows()).toEqual([])
+  })
+
   it('is refused to another workspace like one that does not exist', async () => {
     const made = await delivered()
     const foreign = await made.post(undefined, made.keys.w2)

@@ -1,6 +1,9 @@
 // How long the history is retained, by kind: attempts, their bodies, those of a workspace. On each database.
+import { raw } from '@keepsend/outbox/internal'
 import { describe, expect, it } from 'vitest'
 import type { EngineOptions } from '../src/index.ts'
+import { createAttemptMaintenance } from '../src/lib/history/attempt-maintenance.ts'
+import { readHistory } from '../src/lib/history/history-options.ts'
 import { rig } from './rig.ts'
 
 const MINUTE = 60_000
@@ -71,6 +74,23 @@ describe('the retention of a workspace', () => {
     expect(await made.list('w1')).toHaveLength(1)
     expect(await made.engine.worker.maintain()).toMatchObject({ deletedAttempts: 3 })
     expect(await made.count('keepsend_attempts')).toBe(4)
+  })
+
+  it('deletes none that is not counted yet', async () => {
+    const made = await aging()
+    await made.publish(3)
+    await made.age(2 * MINUTE)
+    const oldest = (await made.list()).at(-1)?.id
+    await made.engine.workspaces.setRetention('w1', { attemptsMs: MINUTE })
+    const maintain = createAttemptMaintenance({
+      db: made.db,
+      logger: made.log,
+      history: readHistory(true, false)!,
+      limit: 10,
+      upTo: raw(String(oldest)),
+    })
+    expect([await maintain(), await maintain()]).toMatchObject([{ deletedAttempts: 1 }, { deletedAttempts: 0 }])
+    expect(await made.count('keepsend_attempts')).toBe(2)
   })
 
   it('ends with null, and is never longer than that of the engine', async () => {

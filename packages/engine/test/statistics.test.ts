@@ -1,6 +1,6 @@
 // Attempts are counted once, by endpoint and time, wherever a process dies and however many roll up. On each database.
 import { describe, expect, it } from 'vitest'
-import type { Span, StatisticsCounts, StatisticsSeries } from '../src/index.ts'
+import { type Span, type StatisticsCounts, type StatisticsSeries, allWorkspaces } from '../src/index.ts'
 import { readSums } from '../src/lib/statistics/read-sums.ts'
 import { type Answer, LATER, rig } from './rig.ts'
 import { api, problem, read } from './routes.ts'
@@ -241,6 +241,19 @@ describe('a summary', () => {
     }
   })
 
+  it('has no last error past the retention of the workspace', async () => {
+    const { engine, setClock, add } = await counted()
+    await add([{ at: NOON - 10 * MINUTE, outcome: 'failed' }])
+    await setClock(NOON)
+    const lastError = async () => {
+      const { endpoints } = await engine.statistics.summary('w1', { since: NOON - HOUR, endpointIds: ['ep_1'] })
+      return endpoints.map((one) => one.lastError?.at)
+    }
+    expect(await lastError()).toEqual([NOON - 10 * MINUTE])
+    await engine.workspaces.setRetention('w1', { attemptsMs: 5 * MINUTE })
+    expect(await lastError()).toEqual([undefined])
+  })
+
   it('takes 1 to 100 ids and 48 hours', async () => {
     const { engine, setClock } = await counted()
     await setClock(NOON)
@@ -262,7 +275,7 @@ describe('a summary', () => {
 })
 
 describe('the sums of all workspaces', () => {
-  it('are those of every attempt, or of some endpoints of any workspace', async () => {
+  it('are those of every attempt', async () => {
     const made = await counted()
     const [one, other] = [await made.addEndpoint(), await made.addEndpoint({ workspaceId: 'w2' })]
     await made.add([
@@ -275,14 +288,22 @@ describe('the sums of all workspaces', () => {
     await made.setClock(NOON)
     await made.rollUp()
     await made.setClock(NOON + 2000)
-    const delivered = async (endpoints: string | string[] | undefined): Promise<number> => {
-      const times = { by: 'hour', since: NOON - 3 * HOUR, until: undefined, most: 10 } as const
-      const { sums } = await readSums(made.db, { workspaceId: undefined, endpoints }, times)
-      return sums.reduce((sum, row) => sum + row.delivered, 0)
+    const times = { by: 'hour', since: NOON - 3 * HOUR, until: undefined, most: 10 } as const
+    const { sums } = await readSums(made.db, { workspaceId: undefined }, times)
+    expect(sums.reduce((sum, row) => sum + row.delivered, 0)).toBe(5)
+  })
+
+  it('are not those of an endpoint without an id', async () => {
+    const { engine, setClock } = await counted()
+    await setClock(NOON)
+    for (const scope of ['w1', allWorkspaces] as const) {
+      const refused = { code: 'invalid_request' }
+      const since = NOON - HOUR
+      await expect(engine.statistics.series(scope, { by: 'hour', since, endpointId: '' })).rejects.toMatchObject(
+        refused,
+      )
+      await expect(engine.statistics.summary(scope, { since, endpointIds: [''] })).rejects.toMatchObject(refused)
     }
-    expect(await delivered(undefined)).toBe(5)
-    expect(await delivered([one.id, other.id])).toBe(4)
-    expect(await delivered(one.id)).toBe(2)
   })
 })
 
@@ -318,6 +339,26 @@ describe('the range of statistics', () => {
         message: expect.stringContaining(`by ${by} are retained for ${days} days`) as string,
       })
     }
+  })
+
+  it('may begin at a time that no attempt can have', async () => {
+    const { engine, setClock, add } = await counted()
+    await setClock(NOON)
+    await add([{ at: NOON - HOUR, outcome: 'failed' }])
+    const late = Date.UTC(2300, 0, 1)
+    const early = Date.parse('0001-01-01T00:00:00Z')
+    for (const endpointId of [undefined, 'ep_1'])
+      expect(await engine.statistics.series('w1', { by: 'day', since: late, endpointId })).toEqual({
+        buckets: [],
+        complete: true,
+      })
+    const endpointIds = ['ep_1']
+    const { endpoints } = await engine.statistics.summary('w1', { since: late, until: late + HOUR, endpointIds })
+    expect(endpoints).toMatchObject([{ buckets: [], lastError: null }])
+    const refused = { code: 'not_retained' }
+    const range = { since: early, until: early + 1 }
+    await expect(engine.statistics.series('w1', { by: 'day', ...range })).rejects.toMatchObject(refused)
+    await expect(engine.statistics.summary('w1', { ...range, endpointIds })).rejects.toMatchObject(refused)
   })
 
   it('is not retained without statistics, and without history', async () => {

@@ -119,7 +119,7 @@ export function createEngine(options: EngineOptions): Engine {
     lifecycle.emit('published', { eventId, workspaceId, type, deliveries })
   }
 
-  const deliveries = createDeliveryStore(db, { ...settings, rowsStart, recordsEvents }, resumeFirst)
+  const deliveries = createDeliveryStore(db, { ...settings, rowsStart }, resumeFirst)
   const engine: RouteEngine = {
     db,
     endpoints: createEndpointStore(
@@ -132,7 +132,7 @@ export function createEngine(options: EngineOptions): Engine {
     ),
     apiKeys,
     deliveries,
-    events: createEventStore(db, recording, deliveries),
+    events: createEventStore(db, settings.history, deliveries),
     ...createHistoryStores(db, settings.history),
     counters,
     logger,

@@ -256,10 +256,8 @@ describe("another workspace's id", () => {
     const { body } = await read(made.asW2('GET', `/events/${made.ids.event}`))
     expect([body['type'], body['deliveries']]).toEqual(['w2s.own', [expect.anything()]])
     const { body: list } = await read(made.asW2('GET', '/events'))
-    expect(list['data']).toMatchObject([
-      { id: made.ids.event, type: 'w2s.own', deliveries: { pending: 1, failed: 0 } },
-      { id: NOBODYS.event, type: 'w2s.own', deliveries: { pending: 1, failed: 0 } },
-    ])
+    // The other one is older than the retention, by its id.
+    expect(list['data']).toMatchObject([{ id: made.ids.event, type: 'w2s.own', deliveries: { pending: 1, failed: 0 } }])
   })
 
   it('is refused like one that does not exist by every method that has a workspace and an id', async () => {

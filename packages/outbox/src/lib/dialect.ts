@@ -113,7 +113,7 @@ export interface Dialect {
   /** The rows in line of one workspace, in the order of the index. */
   inLine(workspaceId: SqlText): { where: SqlText; order: SqlText }
   /** The rows of one workspace between two keys, in a table with an index on `workspace_id` and `id`. */
-  ofWorkspace(workspaceId: string, between: { after?: string; before?: string }): RowsInOrder
+  ofWorkspace(workspaceId: string, between: { after?: string | SqlText; before?: string }): RowsInOrder
   /**
    * Follows {@link lanes}: the table `line (part, id, most)` of the newest rows of these lanes; see {@link
    * NewestInLine}. A part with `most` rows may have more.

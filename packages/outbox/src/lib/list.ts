@@ -95,8 +95,12 @@ function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part
     last: sqlText`select case when count(*) >= ${limit} then min(id) end from looked`,
   })
   // The rows of an event all have its time: they are in the range, or none is.
-  if (typeof by === 'object')
-    return [part({ where: eventRange(by.eventId, after !== undefined && by.eventId < after ? '' : before) })]
+  if (typeof by === 'object') {
+    // Those of another workspace that used the id are bounded by its endpoints, and no key of theirs is shown.
+    const isOwn = workspaceId === undefined ? raw('') : sqlText`and workspace_id = ${workspaceId}`
+    const range = eventRange(by.eventId, after !== undefined && by.eventId < after ? '' : before)
+    return [part({ where: sqlText`${range} ${isOwn}` })]
+  }
   if (workspaceId === undefined)
     return [part({ where: sqlText`id < ${before} ${isAbove(after ?? '')}`, limit: filtered ? MAX_LOOKED : rows })]
   if (by === 'keys')

@@ -113,13 +113,18 @@ function orderOf(
 ): Order {
   if (eventId !== undefined) {
     const end = `${eventId}/`
+    const isOwn =
+      workspaceId === undefined
+        ? raw('')
+        : sqlText`and case when attempt.workspace_id = ${workspaceId} then true else false end`
     const last = before !== undefined && before < end ? before : end
     return {
       index: 'keepsend_attempts_delivery',
       position: raw('attempt.delivery_id'),
       newestFirst: raw('attempt.delivery_id desc, attempt.gen desc'),
       least: sqlText`cast(${`${eventId}.`} as text)`,
-      from: (least) => sqlText`attempt.delivery_id >= ${least} and attempt.delivery_id < ${last}`,
+      // Another workspace that used the id has a bounded number of attempts of it, and none of their positions is shown.
+      from: (least) => sqlText`attempt.delivery_id >= ${least} and attempt.delivery_id < ${last} ${isOwn}`,
     }
   }
   const range = { upper, isOfFailures: false, bounds }
@@ -140,7 +145,6 @@ function comparisonsOf(
   if (type !== undefined) compared.push(sqlText`attempt.event_type = ${type}`)
   if (httpStatus !== undefined) compared.push(sqlText`attempt.http_status = ${httpStatus}`)
   if (eventId !== undefined) {
-    if (workspaceId !== undefined) compared.push(sqlText`attempt.workspace_id = ${workspaceId}`)
     if (endpointId !== undefined) compared.push(sqlText`attempt.endpoint_id = ${endpointId}`)
     compared.push(sqlText`attempt.id >= ${retainedAttempts({ dialect }, { ...history, workspaceId }, since).least}`)
     if (until !== undefined) compared.push(sqlText`attempt.id < cast(${firstIdAtTime(dialect.name, until)} as bigint)`)

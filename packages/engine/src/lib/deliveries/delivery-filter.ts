@@ -10,20 +10,13 @@ import {
   sqlText,
 } from '@keepsend/outbox/internal'
 import { ERROR_CLASS_NAMES, type ErrorClass } from '../error-classes.ts'
-import { EngineError, checkBounds } from '../errors.ts'
+import { EngineError } from '../errors.ts'
+import { TIME_RANGE, type TimeRange, checkTimes } from '../time-range.ts'
 
 /** The last response of a delivery by its class; `no_response`: the last attempt got none; `none_yet`: no attempt was made. */
 export const HTTP_CLASSES = ['2xx', '3xx', '4xx', '5xx', 'no_response', 'none_yet'] as const
 
 export type HttpClass = (typeof HTTP_CLASSES)[number]
-
-/** A range of times, ms since the epoch. */
-export interface TimeRange {
-  /** At or after this time. */
-  since?: number | undefined
-  /** Before this time. */
-  until?: number | undefined
-}
 
 export interface DeliveryFilter extends TimeRange {
   /** Rows of a page: 1–1,000. */
@@ -43,8 +36,6 @@ export interface DeliveryFilter extends TimeRange {
   httpClass?: HttpClass | undefined
 }
 
-export const TIME_RANGE = { since: 'number', until: 'number' } satisfies OptionNames<TimeRange>
-
 export const DELIVERY_LIST_OPTIONS = {
   limit: 'number',
   before: 'text',
@@ -63,17 +54,9 @@ export function keysBetween(
   { since, until }: TimeRange,
   before: string,
 ): { before: string; after: string | undefined } {
-  checkTime('since', since)
-  checkTime('until', until)
+  checkTimes({ since, until })
   const end = until === undefined ? before : keyAt(until)
   return { before: end < before ? end : before, after: since === undefined ? undefined : keyAt(since) }
-}
-
-// As far as a `Date` goes, on both sides.
-const MAX_TIME = 8.64e15
-
-function checkTime(name: string, ms: number | undefined): void {
-  if (ms !== undefined) checkBounds(name, ms, -MAX_TIME, MAX_TIME)
 }
 
 // The last time that a UUIDv7 can have.

@@ -1,18 +1,13 @@
 import { type FindOptions, type OutboxDatabase, findStatement } from '@keepsend/outbox'
 import { BEHIND_EVERY_EVENT, type OptionNames, eventIdIn, eventIdOf, raw, sqlText } from '@keepsend/outbox/internal'
-import {
-  DELIVERY_LIST_OPTIONS,
-  type DeliveryFilter,
-  TIME_RANGE,
-  checkHttpClass,
-  keysBetween,
-} from './delivery-filter.ts'
+import { DELIVERY_LIST_OPTIONS, type DeliveryFilter, checkHttpClass, keysBetween } from './delivery-filter.ts'
 import { type Found, pageOf } from './found-page.ts'
 import { type DeliveryPage, type ListDeps, listDeliveries } from './list-deliveries.ts'
 import { checkBounds, checkNames } from '../errors.ts'
 import type { EventQueue } from '../publish/event-queue.ts'
 import { hasIndex } from '../has-index.ts'
 import type { Page } from '../page.ts'
+import { TIME_RANGE } from '../time-range.ts'
 import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
 
 export const PAGE_OPTIONS = { limit: 'number', before: 'text', ...TIME_RANGE } satisfies OptionNames<

@@ -14,7 +14,6 @@ import { insertAgain, whyNotRetained } from './insert-again.ts'
 import { type DeliveryListDeps, type DeliveryLists, createDeliveryLists } from './delivery-list.ts'
 import { type DeliveryWithAttempts, type FoundDelivery, findDelivery, findWithAttempts } from './find-delivery.ts'
 import { EngineError, checkNames } from '../errors.ts'
-import type { PublishTarget } from '../publish/fan-out.ts'
 import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.ts'
 import { HOLD_REASONS } from '../backlog/hold-reason.ts'
 import type { HoldReason } from '../outcome.ts'
@@ -107,7 +106,7 @@ export interface IdempotentDeliveryStore extends DeliveryStore {
 /** @param resumeFirst resumes the first held rows of an endpoint, and dispatches them in the background */
 export function createDeliveryStore(
   db: OutboxDatabase,
-  deps: DeliveryListDeps & Pick<PublishTarget, 'recordsEvents'>,
+  deps: DeliveryListDeps,
   resumeFirst: (endpointId: string, background: BackgroundOption['background']) => Promise<void>,
 ): IdempotentDeliveryStore {
   async function requireEndpoint(workspaceId: string, endpointId: string): Promise<void> {
@@ -150,13 +149,16 @@ export function createDeliveryStore(
 
     async replay(workspaceId, id, { once } = {}) {
       const stored = await stateOf(workspaceId, id)
-      if (!stored && !deps.recordsEvents) throw await whyNotRetained(db, workspaceId, id)
+      const { history } = deps
+      const key = { workspaceId, id }
+      const replaying = stored
+        ? replayStatement(db, { ids: [id], workspaceId })
+        : history?.events && insertAgain(db, history, key)
+      if (!replaying) throw await whyNotRetained(db, history, key)
       const transaction = new Transaction()
       once?.begin(transaction)
-      const replayed = transaction.add(
-        stored ? replayStatement(db, { ids: [id], workspaceId }) : insertAgain(db, workspaceId, id),
-      )
-      once?.end(transaction, selectReplayed(db, { id, workspaceId, gen: stored && stored.gen + 1 }))
+      const replayed = transaction.add(replaying)
+      once?.end(transaction, selectReplayed(db, { ...key, gen: stored && stored.gen + 1 }))
       const refused = await transaction.commit(db).then(
         () => replayed.rows.length === 0,
         (error: unknown) => {
@@ -167,7 +169,7 @@ export function createDeliveryStore(
         },
       )
       const row = await stateOf(workspaceId, id)
-      if (!row) throw await whyNotRetained(db, workspaceId, id)
+      if (!row) throw await whyNotRetained(db, history, key)
       if (refused === false) return row
       if (refused !== true && row.completedAt !== null) throw refused
       throw new EngineError('conflict', `the delivery is ${row.status}: only a settled one can be replayed`)

@@ -1,16 +1,23 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type SqlText, eventIdOf, insertAgainStatement, raw, sqlText } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
+import type { HistoryOptions } from '../history/history-options.ts'
+import { retainedAttempts } from '../history/retained-attempts.ts'
 import { DEFAULT_RETRY_SCHEDULE } from '../retry-schedule.ts'
 
 // For a delivery of a deleted endpoint: its attempt fails, as that of any other of its deliveries.
 const ATTEMPTS = raw(String(DEFAULT_RETRY_SCHEDULE.length + 1))
 
+interface Key {
+  workspaceId: string
+  id: string
+}
+
 /**
- * Inserts a delivery again whose row is gone, from its last attempt, its event and the event's payload; without one of them it
- * inserts nothing. The event is locked, so that retention does not delete it, and then its payload, before the row is visible.
+ * Inserts a delivered delivery again whose row is gone, from its last attempt, its event and the event's payload; without one of
+ * them it inserts nothing. The event is locked, so that retention does not delete it, and then its payload, before the row is visible.
  */
-export function insertAgain({ dialect }: OutboxDatabase, workspaceId: string, id: string): SqlText {
+export function insertAgain({ dialect }: OutboxDatabase, history: HistoryOptions, { workspaceId, id }: Key): SqlText {
   return insertAgainStatement(
     dialect,
     sqlText`
@@ -19,16 +26,20 @@ export function insertAgain({ dialect }: OutboxDatabase, workspaceId: string, id
         coalesce((
           select endpoint.max_attempts from keepsend_endpoints as endpoint
           where endpoint.id = last.endpoint_id and endpoint.workspace_id = last.workspace_id), ${ATTEMPTS}) as max_attempts
-      from (${lastAttempt({ dialect }, workspaceId, id)}) as last
+      from (${deliveredAttempt({ dialect }, history, { workspaceId, id })}) as last
         join keepsend_events as event on event.id = ${eventIdOf(id)} and event.workspace_id = last.workspace_id
-        join keepsend_payloads as stored on stored.id = event.payload_id
+        join keepsend_payloads as stored on stored.id = event.payload_id and stored.event_id = event.id
       ${dialect.lock('share', 'event')}`,
   )
 }
 
 /** The error of a replay that found neither a row nor what it could be inserted from. */
-export async function whyNotRetained(db: OutboxDatabase, workspaceId: string, id: string): Promise<EngineError> {
-  const { rows } = await db.run(lastAttempt(db, workspaceId, id))
+export async function whyNotRetained(
+  db: OutboxDatabase,
+  history: HistoryOptions | undefined,
+  key: Key,
+): Promise<EngineError> {
+  const { rows } = history ? await db.run(deliveredAttempt(db, history, key)) : { rows: [] }
   return new EngineError(
     'not_retained',
     rows.length === 0
@@ -37,10 +48,17 @@ export async function whyNotRetained(db: OutboxDatabase, workspaceId: string, id
   )
 }
 
-function lastAttempt({ dialect }: Pick<OutboxDatabase, 'dialect'>, workspaceId: string, id: string): SqlText {
+/** The last attempt of a delivery, if it is one that delivered and is retained. */
+function deliveredAttempt(
+  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  history: HistoryOptions,
+  { workspaceId, id }: Key,
+): SqlText {
   return sqlText`
-    select attempt.delivery_id, attempt.workspace_id, attempt.event_type, attempt.endpoint_id, attempt.gen
-    from keepsend_attempts as attempt ${dialect.by('keepsend_attempts_delivery')}
-    where attempt.delivery_id = ${id} and attempt.workspace_id = ${workspaceId}
-    order by attempt.gen desc ${dialect.first(1)}`
+    select last.* from (
+      select attempt.id, attempt.delivery_id, attempt.workspace_id, attempt.event_type, attempt.endpoint_id, attempt.gen, attempt.outcome
+      from keepsend_attempts as attempt ${dialect.by('keepsend_attempts_delivery')}
+      where attempt.delivery_id = ${id} and attempt.workspace_id = ${workspaceId}
+      order by attempt.gen desc ${dialect.first(1)}) as last
+    where last.outcome = 'delivered' and last.id >= ${retainedAttempts({ dialect }, { ...history, workspaceId }).least}`
 }

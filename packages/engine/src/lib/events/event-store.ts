@@ -2,11 +2,13 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { BEHIND_EVERY_EVENT, type OptionNames } from '@keepsend/outbox/internal'
 import type { DeliveryState } from '../deliveries/delivery.ts'
 import type { EventSummary } from '../deliveries/delivery-list.ts'
-import { TIME_RANGE, type TimeRange, keysBetween } from '../deliveries/delivery-filter.ts'
+import { keysBetween } from '../deliveries/delivery-filter.ts'
 import type { DeliveryStore } from '../deliveries/delivery-store.ts'
 import { readDeliveriesOf } from '../deliveries/event-deliveries.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
+import type { HistoryOptions } from '../history/history-options.ts'
 import type { Page } from '../page.ts'
+import { TIME_RANGE, type TimeRange } from '../time-range.ts'
 import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
 import { EVENT_SEARCH, type EventSearch, checkSearch } from './event-search.ts'
 import { type ListedEvent, findRecordedEvent, listRecordedEvents } from './recorded-events.ts'
@@ -73,9 +75,10 @@ const NOT_RECORDED =
 
 export function createEventStore(
   db: OutboxDatabase,
-  { recordsEvents, searchPaths }: { recordsEvents: boolean; searchPaths: readonly string[] },
+  history: HistoryOptions | undefined,
   deliveries: Pick<DeliveryStore, 'listEvents' | 'listByEvent'>,
 ): EventStore {
+  const recorded = history?.events ? { retentionMs: history.retentionMs } : undefined
   return {
     async list(scope, filter) {
       checkNames('events.list', EVENT_FILTER, filter)
@@ -83,9 +86,16 @@ export function createEventStore(
       checkBounds('limit', filter.limit, 1, MAX_LIMIT)
       const { type, traceId, search, ...page } = filter
       const { limit, before = BEHIND_EVERY_EVENT } = filter
-      if (search) return searchEvents(db, checkSearch(search, workspaceId, searchPaths), filter)
-      if (recordsEvents)
-        return listRecordedEvents(db, workspaceId, { limit, type, traceId, ...keysBetween(filter, before) })
+      const found = search && checkSearch(search, workspaceId, history?.search ?? [])
+      if (found && recorded) return searchEvents(db, found, { ...filter, ...recorded })
+      if (recorded)
+        return listRecordedEvents(db, workspaceId, {
+          limit,
+          type,
+          traceId,
+          ...keysBetween(filter, before),
+          ...recorded,
+        })
       if (workspaceId === undefined || traceId !== undefined) throw new EngineError('not_retained', NOT_RECORDED)
       const { rows, next, complete } = await deliveries.listEvents(workspaceId, page)
       const shown = rows.filter((one) => type === undefined || one.type === type).map(withoutTrace)
@@ -94,10 +104,10 @@ export function createEventStore(
 
     async get(workspaceId, eventId) {
       checkWorkspaceId(workspaceId)
-      const recorded = recordsEvents ? await findRecordedEvent(db, workspaceId, eventId) : undefined
-      if (recorded) {
+      const event = recorded && (await findRecordedEvent(db, { workspaceId, eventId, ...recorded }))
+      if (event) {
         const { deliveries: rows, complete } = await readDeliveriesOf(db, workspaceId, eventId)
-        return { ...recorded, rows, complete }
+        return { ...event, rows, complete }
       }
       const { deliveries: rows, ...stored } = await deliveries.listByEvent(workspaceId, eventId)
       const counted = stored.complete ? undefined : await summaryOfMany(workspaceId, eventId)

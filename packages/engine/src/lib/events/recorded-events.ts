@@ -1,6 +1,9 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type Row, type SqlText, createCodec, json, raw, sqlText } from '@keepsend/outbox/internal'
 import type { EventSummary } from '../deliveries/delivery-list.ts'
+import { leastEventId } from '../history/event-retention.ts'
+import type { HistoryOptions } from '../history/history-options.ts'
+import { readByIndex } from '../history/read-by-index.ts'
 import { TRACE_ID } from '../history/record-event.ts'
 import type { Page } from '../page.ts'
 import type { events } from '../sqlite/history-tables.ts'
@@ -21,6 +24,8 @@ export interface ListedEvent extends EventSummary {
   traceId: string | null
 }
 
+type Retention = Pick<HistoryOptions, 'retentionMs'>
+
 // Events that a page reads at most, if it leaves some out; and deliveries that it counts, beside those of its last event.
 export const MAX_READ = 2000
 export const MAX_COUNTED = 2000
@@ -29,15 +34,17 @@ export const MAX_COUNTED = 2000
 export async function listRecordedEvents(
   db: OutboxDatabase,
   workspaceId: string | undefined,
-  { limit, type, traceId, after = '', before }: RecordedEventFilter,
+  { limit, type, traceId, after, before, retentionMs }: RecordedEventFilter & Retention,
 ): Promise<Page<ListedEvent>> {
   const { dialect } = db
   const most = type === undefined && traceId === undefined ? limit + 1 : MAX_READ
   const start = startOf(workspaceId, before)
-  const { by, where, order } = rangeOf(db, workspaceId, { after, start })
+  const { by, where, order } = rangeOf(db, workspaceId, { after: leastEventId(db, retentionMs, after), start })
   const ofType = type === undefined ? raw('1 = 1') : sqlText`numbered.event_type = ${type}`
   const ofTrace = traceId === undefined ? raw('1 = 1') : sqlText`${TRACE_ID} = ${traceId}`
-  const { rows } = await db.run<FoundEvent>(sqlText`
+  const { rows } = await readByIndex<FoundEvent>(
+    db,
+    sqlText`
     with found as materialized (
       select id, workspace_id, event_type, created_at, trace_parent, deliveries from keepsend_events ${by}
       where ${where} order by ${order} ${dialect.first(most)} offset ${raw(String(start.skip))}),
@@ -59,7 +66,8 @@ export async function listRecordedEvents(
     ${counted(db)}
     select reached.id as "reachedId", reached.place as "reachedPlace", summary.*
     from (select 1 as one) as one left join reached on 1 = 1 left join summary on 1 = 1
-    order by summary.id desc, summary."workspaceId" desc`)
+    order by summary.id desc, summary."workspaceId" desc`,
+  )
   return pageOf(rows, limit, (id, place) => positionOf(workspaceId, start, { id, place }))
 }
 
@@ -70,16 +78,15 @@ export type RecordedEvent = Pick<typeof events.$inferSelect, 'channels' | 'conte
 /** Reads an event with its payload. */
 export async function findRecordedEvent(
   db: OutboxDatabase,
-  workspaceId: string,
-  eventId: string,
+  { workspaceId, eventId, retentionMs }: { workspaceId: string; eventId: string } & Retention,
 ): Promise<RecordedEvent | undefined> {
   const { rows } = await db.run<CountedEvent & { payload: string | null }>(sqlText`
     with page as materialized (
       select id, workspace_id, event_type, created_at, channels, content_type, trace_parent, payload_id, 1 as place from keepsend_events
-      where id = ${eventId} and workspace_id = ${workspaceId}),
+      where id = ${eventId} and workspace_id = ${workspaceId} and id > ${leastEventId(db, retentionMs, undefined)}),
     ${counted(db)}
     select ${columns.some('page', ['channels', 'contentType'])},
-      (select stored.payload from keepsend_payloads as stored where stored.id = page.payload_id) as "payload", summary.*
+      (select stored.payload from keepsend_payloads as stored where stored.id = page.payload_id and stored.event_id = page.id) as "payload", summary.*
     from summary join page on 1 = 1`)
   const [row] = rows
   if (!row) return undefined
@@ -127,7 +134,7 @@ function positionOf(
 function rangeOf(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   workspaceId: string | undefined,
-  { after, start }: { after: string; start: Start },
+  { after, start }: { after: SqlText; start: Start },
 ): { by: SqlText; where: SqlText; order: SqlText } {
   if (workspaceId === undefined) {
     const upper = sqlText`${raw(start.skip === 0 ? 'id <' : 'id <=')} ${start.id}`

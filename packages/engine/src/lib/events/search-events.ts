@@ -1,9 +1,11 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { BEHIND_EVERY_EVENT, type Row, type SqlText, allOf, joined, raw, sqlText } from '@keepsend/outbox/internal'
-import { type TimeRange, keysBetween } from '../deliveries/delivery-filter.ts'
+import { keysBetween } from '../deliveries/delivery-filter.ts'
+import { leastEventId } from '../history/event-retention.ts'
 import { readByIndex } from '../history/read-by-index.ts'
 import { TRACE_ID } from '../history/record-event.ts'
 import type { Page } from '../page.ts'
+import type { TimeRange } from '../time-range.ts'
 import { type CheckedSearch, type SearchPosition, behindPrefix, readPosition, writePosition } from './event-search.ts'
 import { type CountedEvent, type ListedEvent, MAX_COUNTED, MAX_READ, counted } from './recorded-events.ts'
 
@@ -13,6 +15,7 @@ interface SearchFilter extends TimeRange {
   before?: string | undefined
   type?: string | undefined
   traceId?: string | undefined
+  retentionMs: number
 }
 
 /**
@@ -53,14 +56,13 @@ type FoundValue = Row & { endId: string | null; endValue: string } & ({ id: stri
 async function findEvents(
   db: OutboxDatabase,
   search: CheckedSearch,
-  { limit, type, traceId, ...filter }: SearchFilter,
+  { limit, type, traceId, retentionMs, ...filter }: SearchFilter,
 ): Promise<FoundValue[]> {
   const { dialect } = db
   const { workspaceId, isExact } = search
   const { before = BEHIND_EVERY_EVENT, ...times } = filter
   const keys = keysBetween(times, isExact ? before : BEHIND_EVERY_EVENT)
-  const inTime = [sqlText`event_id < ${keys.before}`]
-  if (keys.after !== undefined) inTime.push(sqlText`event_id > ${keys.after}`)
+  const inTime = [sqlText`event_id < ${keys.before}`, sqlText`event_id > ${leastEventId(db, retentionMs, keys.after)}`]
   const ranges = isExact
     ? [allOf([sqlText`value = ${search.text}`, ...inTime])]
     : rangesOf(search.text, filter.before === undefined ? undefined : readPosition(filter.before, search.text))

@@ -24,13 +24,18 @@ export function attemptTime(dialect: DialectName, id: SqlText): SqlText {
   return sqlText`((${id}) / ${PER_MS[dialect]})`
 }
 
-/** The same for a time that a caller gives, as digits. A time that no id can have becomes the nearest. */
+/** The same for a time that a caller gives, as digits. */
 export function firstIdAtTime(dialect: DialectName, ms: number): string {
-  return String(BigInt(Math.max(0, Math.min(ms, MAX_MS))) * BigInt(IDS_PER_MS[dialect]))
+  return String(BigInt(idTime(ms)) * BigInt(IDS_PER_MS[dialect]))
 }
 
 // 2^63 ids on Postgres: in the year 2248.
 const MAX_MS = 2 ** 43 - 1
+
+/** A time that a caller gives; the nearest one that an id can have. */
+export function idTime(ms: number): number {
+  return Math.max(0, Math.min(ms, MAX_MS))
+}
 
 /** The time at which the attempt with this id was settled, ms since the epoch. */
 export function settledAt(dialect: DialectName, id: string): number {

@@ -13,6 +13,7 @@ import type { ErrorClass } from '../error-classes.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import { hasIndex } from '../has-index.ts'
 import type { Page } from '../page.ts'
+import { TIME_RANGE, type TimeRange, checkTimes } from '../time-range.ts'
 import type { attempts } from '../sqlite/history-tables.ts'
 import { type WorkspaceScope, readScope } from '../workspace-id.ts'
 import { type AttemptRange, attemptRange, upperId } from './attempt-range.ts'
@@ -28,7 +29,8 @@ export interface Attempt extends Omit<typeof attempts.$inferSelect, 'id' | 'erro
   errorClass: ErrorClass | null
 }
 
-export interface AttemptFilter {
+/** `since` and `until` mean the time at which an attempt was settled. */
+export interface AttemptFilter extends TimeRange {
   /** Attempts of a page: 1–1,000. */
   limit: number
   /** The `next` of the page before. */
@@ -40,10 +42,6 @@ export interface AttemptFilter {
   outcome?: AttemptOutcome | 'unsuccessful' | undefined
   errorClass?: ErrorClass | undefined
   httpStatus?: number | undefined
-  /** Settled at or after this time, ms since the epoch. */
-  since?: number | undefined
-  /** Settled before this time, ms since the epoch. */
-  until?: number | undefined
 }
 
 export const ATTEMPT_FILTER = {
@@ -55,8 +53,7 @@ export const ATTEMPT_FILTER = {
   outcome: 'text',
   errorClass: 'text',
   httpStatus: 'number',
-  since: 'number',
-  until: 'number',
+  ...TIME_RANGE,
 } satisfies OptionNames<AttemptFilter>
 
 /** Recorded attempts of one workspace, or of all. */
@@ -113,6 +110,7 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       const { limit, before } = filter
       const workspaceId = readScope(scope)
       checkBounds('limit', limit, 1, MAX_LIMIT)
+      checkTimes(filter)
       if (!history) throw new EngineError('not_retained', 'attempts are not recorded: this engine has no history')
       if (before !== undefined && !isAttemptId(before))
         throw new EngineError('invalid_request', `before must be the next of an earlier page; found ${before}`)

@@ -32,7 +32,7 @@ export function createAttemptMaintenance({
   upTo: SqlText | undefined
 }): () => Promise<AttemptRound> {
   const { retentionMs, bodiesRetentionMs } = history
-  const cleanupWorkspaces = createWorkspaceCleanup(db, history, limit)
+  const cleanupWorkspaces = createWorkspaceCleanup(db, history, { limit, upTo })
   const allBodies = { id: '', by: raw(''), where: raw('1 = 1'), retentionMs: bodiesRetentionMs }
   const refused = new Set<string>()
 

@@ -5,7 +5,7 @@ import { VALUES_OF_EVENT } from './search-values.ts'
 /**
  * Deletes events with the values that find them, also if the engine has no `history.search` any more.
  *
- * @param picked selects the ids of events
+ * @param picked selects the `id` and `workspace_id` of events: several workspaces may have one id
  * @returns how many events
  */
 export function deleteEvents(db: OutboxDatabase, picked: SqlText): Promise<number> {
@@ -15,8 +15,8 @@ export function deleteEvents(db: OutboxDatabase, picked: SqlText): Promise<numbe
 /** By the place of each value: for a join, Postgres read all values of the workspace for each event. */
 async function deleteInOneStatement(db: OutboxDatabase, picked: SqlText): Promise<number> {
   const { rows } = await db.run<{ deleted: number }>(sqlText`
-    with gone as (
-      delete from keepsend_events where id ${db.dialect.among(picked)} returning id, workspace_id, search_values),
+    with old as materialized (${picked}),
+    gone as (delete from keepsend_events as event where ${isOld(db)} returning id, workspace_id, search_values),
     unlisted as (
       delete from keepsend_event_search where ctid = any (array(
         select entry.place from gone as event ${VALUES_OF_EVENT.postgres} cross join lateral (
@@ -27,17 +27,24 @@ async function deleteInOneStatement(db: OutboxDatabase, picked: SqlText): Promis
 
 /** The clock of the second statement may pick more events than that of the first: those that have values wait for the next round. */
 async function deleteInTwo(db: OutboxDatabase, picked: SqlText): Promise<number> {
-  const { dialect } = db
   const transaction = new Transaction()
   transaction.add(sqlText`
+    with old as materialized (${picked})
     delete from keepsend_event_search where (workspace_id, path, value, event_id) in (
       select event.workspace_id, found.key, found.value, event.id from keepsend_events as event ${VALUES_OF_EVENT.sqlite}
-      where event.id ${dialect.among(picked)})`)
+      where ${isOld(db)})`)
   const deleted = transaction.add(sqlText`
-    delete from keepsend_events as event where id ${dialect.among(picked)} and not exists (
+    with old as materialized (${picked})
+    delete from keepsend_events as event where ${isOld(db)} and not exists (
       select 1 from json_each(event.search_values) as found cross join keepsend_event_search as entry on ${IS_OF_EVENT})`)
   await transaction.commit(db)
   return deleted.changes
+}
+
+/** Found by the id, which is the first part of the key. */
+function isOld({ dialect }: Pick<OutboxDatabase, 'dialect'>): SqlText {
+  return sqlText`event.id ${dialect.among(raw('select old.id from old'))}
+      and (event.id, event.workspace_id) in (select old.id, old.workspace_id from old)`
 }
 
 const IS_OF_EVENT = raw(

@@ -9,6 +9,21 @@ const FIRST_ID_AT: Record<DialectName, (ms: SqlText) => SqlText> = {
     sqlText`'evt_' || lpad(to_hex((${ms}) >> 16), 8, '0') || '-' || lpad(to_hex((${ms}) & 65535), 4, '0')`,
 }
 
+/** The id above which an event is within its retention, and above `after`. */
+export function leastEventId(
+  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  retentionMs: number,
+  after: string | undefined,
+): SqlText {
+  const first = FIRST_ID_AT[dialect.name](sqlText`${clock()} - ${retentionMs}`)
+  return after === undefined ? first : sqlText`${dialect.greatest}(${BY_BYTES[dialect.name](after)}, ${first})`
+}
+
+const BY_BYTES: Record<DialectName, (id: string) => SqlText> = {
+  sqlite: (id) => sqlText`${id}`,
+  postgres: (id) => sqlText`cast(${id} as text) collate "C"`,
+}
+
 /**
  * Deletes events past their retention, by the time in their ids, at most `limit` of each kind a call. An id whose time is still
  * to come, which a caller may choose, is as old as its record.
@@ -21,14 +36,15 @@ export function cleanupEvents(
   const idAt = FIRST_ID_AT[dialect.name]
   const oldest = sqlText`${clock()} - ${retentionMs}`
   const first = (where: SqlText): SqlText => sqlText`
-    select event.id, event.created_at from keepsend_events as event
+    select event.id, event.workspace_id, event.created_at from keepsend_events as event
     where ${where} order by event.id ${dialect.first(limit)} ${dialect.lock('pick', 'event')}`
   return deleteEvents(
     db,
     sqlText`
-      select past.id from (${first(sqlText`event.id > '' and event.id < ${idAt(oldest)}`)}) as past
+      select past.id, past.workspace_id from (${first(sqlText`event.id > '' and event.id < ${idAt(oldest)}`)}) as past
       union all
-      select ahead.id from (${first(sqlText`event.id > ${idAt(clock())} and event.id < ${BEHIND_EVERY_EVENT}`)}) as ahead where ahead.created_at < ${oldest}`,
+      select ahead.id, ahead.workspace_id from (${first(sqlText`event.id > ${idAt(clock())} and event.id < ${BEHIND_EVERY_EVENT}`)}) as ahead
+      where ahead.created_at < ${oldest}`,
   )
 }
 

@@ -74,6 +74,9 @@ const INSERT = raw(
 const TEST = raw(`'${TEST_TYPE}'`)
 const ATTEMPTS_BEFORE = raw('claim.attempts - case when claim.claimed_at is null then 0 else 1 end')
 
+// A Worker's clock says when the attempt began; the database's, when the row was due.
+const GREATEST: Record<DialectName, SqlText> = { sqlite: raw('max'), postgres: raw('greatest') }
+
 // A claim has counted its attempt, a message of a queue has not. The queue is measured for a first attempt alone: the row of
 // a later one does not say when it was due.
 function insertInto(dialect: DialectName): (source: ClaimSource) => SqlText {
@@ -84,7 +87,7 @@ function insertInto(dialect: DialectName): (source: ClaimSource) => SqlText {
       case when claim.event_type = ${TEST} then 'test' when claim.replayed_at is not null then 'replay'
         when ${ATTEMPTS_BEFORE} = 0 then 'publish' else 'retry' end,
       case when ${ATTEMPTS_BEFORE} = 0
-        then (${value('started_at')} - coalesce(claim.replayed_at, claim.created_at)) * 1000 end,
+        then ${GREATEST[dialect]}(0, ${value('started_at')} - coalesce(claim.replayed_at, claim.created_at)) * 1000 end,
       ${joined(VALUES.map(value), ', ')}
     from ${from}`
 }

@@ -37,8 +37,10 @@ export function eventRecord(
     earlier: sqlText`
       select event.payload_id, event.content_type from keepsend_events as event
       where event.id = ${id} and event.workspace_id = ${workspaceId} and (
-        select stored.id from keepsend_payloads as stored where stored.id = event.payload_id) is not null
+        select stored.id from keepsend_payloads as stored where stored.id = event.payload_id and stored.event_id = event.id) is not null
       ${dialect.lock('share', 'event')}`,
+    // A record whose payload is gone takes the new one. On Postgres it is compared with the record that the statement sees: one of a
+    // concurrent publish has a payload that the statement does not see.
     insert: ({ from, deliveries }) => sqlText`
       insert into keepsend_events
         (id, workspace_id, event_type, channels, created_at, deliveries, content_type, trace_parent, payload_id${search.column})
@@ -46,7 +48,11 @@ export function eventRecord(
         cast(${JSON.stringify(channels)} as text), ${clock()}, ${deliveries}, cast(${contentType} as text),
         cast(${traceparent ?? null} as text), stored.id${search.value}
       from ${from}
-      on conflict (id, workspace_id) do nothing`,
+      on conflict (id, workspace_id) do update set payload_id = excluded.payload_id, content_type = excluded.content_type
+      where keepsend_events.payload_id = (
+        select seen.payload_id from keepsend_events as seen
+        where seen.id = excluded.id and seen.workspace_id = excluded.workspace_id and (
+          select lost.id from keepsend_payloads as lost where lost.id = seen.payload_id and lost.event_id = seen.id) is null)`,
     index: list === undefined ? undefined : (recorded) => indexValues({ id, workspaceId }, values, { list, recorded }),
   }
 }

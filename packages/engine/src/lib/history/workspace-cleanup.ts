@@ -1,5 +1,5 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { clock, raw, sqlText } from '@keepsend/outbox/internal'
+import { type SqlText, allOf, clock, raw, sqlText } from '@keepsend/outbox/internal'
 import { firstIdAt } from './attempt-id.ts'
 import type { AttemptPartitions } from './attempt-partitions.ts'
 import { deleteFromLeaves } from './attempt-retention.ts'
@@ -18,7 +18,7 @@ const BILLED_PAGE = 5
 export function createWorkspaceCleanup(
   db: OutboxDatabase,
   { bodiesRetentionMs }: HistoryOptions,
-  limit: number,
+  { limit, upTo }: Bounds,
 ): (partitions: AttemptPartitions | undefined) => Promise<{ deleted: number; more: boolean }> {
   const size = db.dialect.isBilled ? BILLED_PAGE : PAGE
   let after = ''
@@ -35,7 +35,7 @@ export function createWorkspaceCleanup(
     }
     const ages = rows.flatMap(({ attemptsMs }) => attemptsMs ?? [])
     const deleted =
-      ages.length === 0 ? 0 : await deleteOld(db, partitions, { after, last, leastMs: Math.min(...ages), limit })
+      ages.length === 0 ? 0 : await deleteOld(db, partitions, { after, last, leastMs: Math.min(...ages), limit, upTo })
     let isFull = deleted === limit
     const { by, where } = await attemptsOfWorkspace(db)
     for (const { id, bodiesMs } of rows) {
@@ -48,16 +48,25 @@ export function createWorkspaceCleanup(
   }
 }
 
+interface Bounds {
+  /** Rows of one kind in a round. */
+  limit: number
+  /** The last attempt that may be deleted. */
+  upTo: SqlText | undefined
+}
+
 /** Deletes the attempts of the workspaces of a page that are past their own retention. */
 async function deleteOld(
   db: OutboxDatabase,
   partitions: AttemptPartitions | undefined,
-  { after, last, leastMs, limit }: { after: string; last: string; leastMs: number; limit: number },
+  { after, last, leastMs, limit, upTo }: Bounds & { after: string; last: string; leastMs: number },
 ): Promise<number> {
   const { dialect } = db
   const page = sqlText`own.id > ${after} and own.id <= ${last} and own.attempts_ms is not null`
-  const old = sqlText`
-    old.workspace_id = own.id and old.id < ${firstIdAt(dialect.name, sqlText`${clock()} - own.attempts_ms`)}`
+  const old = allOf([
+    sqlText`old.workspace_id = own.id and old.id < ${firstIdAt(dialect.name, sqlText`${clock()} - own.attempts_ms`)}`,
+    ...(upTo ? [sqlText`old.id <= ${upTo}`] : []),
+  ])
   if (partitions) {
     const { attached, now, default: rest } = partitions
     const leaves = attached.filter(({ from }) => from < now - leastMs).map(({ name }) => name)

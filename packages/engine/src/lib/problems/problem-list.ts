@@ -2,6 +2,7 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { type OptionNames, type Row, type SqlText, allOf, clock, raw, sqlText } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import type { Page } from '../page.ts'
+import { MAX_TIME, TIME_RANGE, type TimeRange, checkTimes } from '../time-range.ts'
 import {
   type EndpointProblem,
   type ProblemKey,
@@ -11,17 +12,14 @@ import {
   toProblem,
 } from './endpoint-problem.ts'
 
-export interface ProblemFilter {
+/** `since` and `until` mean the time at which a problem was last seen. */
+export interface ProblemFilter extends TimeRange {
   /** Problems of a page: 1–1,000. */
   limit: number
   /** The `next` of the page before. */
   before?: string | undefined
   state?: ProblemState | undefined
   endpointId?: string | undefined
-  /** Last seen at or after this time, ms since the epoch. */
-  since?: number | undefined
-  /** Last seen before this time, ms since the epoch. */
-  until?: number | undefined
 }
 
 export const PROBLEM_FILTER = {
@@ -29,8 +27,7 @@ export const PROBLEM_FILTER = {
   before: 'text',
   state: 'text',
   endpointId: 'text',
-  since: 'number',
-  until: 'number',
+  ...TIME_RANGE,
 } satisfies OptionNames<ProblemFilter>
 
 // Rows that a page reads at most, where it compares the state row by row.
@@ -46,6 +43,7 @@ export async function listProblems(
   workspaceId: string | undefined,
   { retentionMs, limit, state, ...filter }: ProblemFilter & { retentionMs: number },
 ): Promise<Page<EndpointProblem>> {
+  checkTimes(filter)
   const most = state === undefined ? limit + 1 : MAX_READ
   const { ctes, from, where, order } = rowsOf(db, workspaceId, {
     ...filter,
@@ -89,7 +87,6 @@ const LAST_SEEN_FIRST = raw(
   'problem.last_seen_at desc, problem.endpoint_id desc, problem.error_class desc, problem.http_status desc',
 )
 const NOTHING = raw('')
-const MAX_TIME_MS = 8_640_000_000_000_000
 
 /** The rows of a list, by the one index that has them in its order. */
 function rowsOf(
@@ -99,7 +96,7 @@ function rowsOf(
     before,
     endpointId,
     since = 0,
-    until = MAX_TIME_MS,
+    until = MAX_TIME,
     lowest,
   }: Omit<ProblemFilter, 'limit' | 'state'> & { lowest: SqlText },
 ): { ctes: SqlText; from: SqlText; where: SqlText; order: SqlText } {

@@ -1,5 +1,6 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type Row, type SqlText, clock, joined, raw, sqlText } from '@keepsend/outbox/internal'
+import { idTime } from '../history/attempt-id.ts'
 import { type Pass, begin, doneTime, doneTo, isBehindPass, passesOf } from './passes.ts'
 import { type SumsScope, oneOf, recentAttempts } from './recent-attempts.ts'
 import { SPAN_MS, type Span, spansOf } from './spans.ts'
@@ -94,17 +95,13 @@ function sumsOf(
   { workspaceId, endpoints }: SumsScope,
   pass: Pass | undefined,
 ): SqlText {
-  const owner =
-    workspaceId !== undefined || endpoints === undefined
-      ? sqlText`= ${workspaceId ?? ''}`
-      : dialect.among(sqlText`select workspace_id from keepsend_endpoints where id ${oneOf(dialect, endpoints)}`)
   const isLeft = pass ? sqlText`and ${isBehindPass(pass)}` : raw('')
   return sqlText`
       select sums.endpoint_id, sums.at, ${countsOf('sums')}, sums.sketch from keepsend_statistics as sums
       where sums.span = ${raw(`'${span}'`)} and sums.at ${dialect.among(raw(`select at from ${span}s`))}
-        and sums.workspace_id ${owner} and sums.endpoint_id ${oneOf(dialect, endpoints ?? '')} ${isLeft}`
+        and sums.workspace_id = ${workspaceId ?? ''} and sums.endpoint_id ${oneOf(dialect, endpoints ?? '')} ${isLeft}`
 }
 
 function time(ms: number): SqlText {
-  return sqlText`cast(${ms} as bigint)`
+  return sqlText`cast(${idTime(ms)} as bigint)`
 }

@@ -6,12 +6,11 @@ import type { Span } from './spans.ts'
 import { BIN_OF_ATTEMPT, COUNTS_OF_ATTEMPTS, SUMMED, sketchOf } from './sums.ts'
 
 /** Whose sums to read. */
-export interface SumsScope {
-  /** Undefined: all workspaces. */
-  workspaceId: string | undefined
-  /** One endpoint, some of a workspace, or, if undefined, all together. */
-  endpoints: string | readonly string[] | undefined
-}
+export type SumsScope =
+  /** Of all endpoints together; undefined: of all workspaces. */
+  | { workspaceId: string | undefined; endpoints?: undefined }
+  /** One endpoint, or some of a workspace. */
+  | { workspaceId: string; endpoints: string | readonly string[] }
 
 /** Whole minutes, hours or days: times of the database. */
 export interface SumsRange {

@@ -1,4 +1,5 @@
 import { EngineError } from '../errors.ts'
+import { MAX_TIME } from '../time-range.ts'
 import { SPANS, SPAN_MS, SPAN_RETENTION_MS, type Span, floorTo } from './spans.ts'
 import type { SumsTimes } from './read-sums.ts'
 
@@ -52,8 +53,6 @@ function checkLength(by: Span, count: number, most: number): void {
   if (count > most)
     refuse(`since and until must be at most ${most} ${by}s apart; found ${count}: let since be later, or by be longer`)
 }
-
-const MAX_TIME = 8.64e15
 
 function isTime(ms: number): boolean {
   return Number.isSafeInteger(ms) && Math.abs(ms) <= MAX_TIME

@@ -5,6 +5,7 @@ import { readScope } from '../workspace-id.ts'
 import { ownersOf } from './endpoint-owners.ts'
 import { lastErrors } from './last-errors.ts'
 import { readSums } from './read-sums.ts'
+import type { SumsScope } from './recent-attempts.ts'
 import { type Span, floorTo, spansOf } from './spans.ts'
 import { readRange, timesIn } from './statistics-range.ts'
 import {
@@ -26,7 +27,7 @@ const MAX_ENDPOINTS = 100
 const NOBODY = ''
 
 export function createStatisticsStore(db: OutboxDatabase, history: HistoryOptions | undefined): StatisticsStore {
-  const check = (by: Span): void => checkRetained(history, by, spansOf(db.dialect))
+  const check = (by: Span): HistoryOptions => checkRetained(history, by, spansOf(db.dialect))
   return {
     async series(scope, options) {
       checkNames('statistics.series', STATISTICS_SERIES_OPTIONS, options)
@@ -38,8 +39,7 @@ export function createStatisticsStore(db: OutboxDatabase, history: HistoryOption
     async summary(scope, options) {
       checkNames('statistics.summary', STATISTICS_SUMMARY_OPTIONS, options)
       const workspaceId = readScope(scope)
-      check('hour')
-      return summaryOf(db, workspaceId, options)
+      return summaryOf(db, check('hour'), { workspaceId, ...options })
     },
   }
 }
@@ -51,21 +51,36 @@ async function seriesOf(
   { by, endpointId, ...range }: StatisticsSeriesOptions,
 ): Promise<StatisticsSeries> {
   const times = readRange(by, range, MAX_BUCKETS)
-  const owners = await ownersOf(db, workspaceId, endpointId === undefined ? [] : [endpointId])
-  const owner = endpointId === undefined ? workspaceId : (owners.get(endpointId) ?? NOBODY)
-  const { now, complete, sums } = await readSums(db, { workspaceId: owner, endpoints: endpointId }, times)
+  const { now, complete, sums } = await readSums(db, await scopeOf(db, workspaceId, endpointId), times)
   const totals = new Map(timesIn(times, now).map((at) => [at, new Total()]))
   for (const one of sums) totals.get(floorTo(by, one.at))?.add(one)
   const buckets = [...totals].map(([at, total]) => ({ at, ...total.counts, ...total.percentiles() }))
   return { buckets, complete }
 }
 
+async function scopeOf(
+  db: OutboxDatabase,
+  workspaceId: string | undefined,
+  endpointId: string | undefined,
+): Promise<SumsScope> {
+  if (endpointId === undefined) return { workspaceId }
+  checkEndpointId(endpointId)
+  const owners = await ownersOf(db, workspaceId, [endpointId])
+  return { workspaceId: owners.get(endpointId) ?? NOBODY, endpoints: endpointId }
+}
+
+// The sums of all endpoints together are stored under the empty id.
+function checkEndpointId(id: string): void {
+  if (id === '') throw new EngineError('invalid_request', 'an endpoint id must not be empty')
+}
+
 /** @param workspaceId undefined: all workspaces */
 async function summaryOf(
   db: OutboxDatabase,
-  workspaceId: string | undefined,
-  { endpointIds, ...range }: StatisticsSummaryOptions,
+  history: HistoryOptions,
+  { workspaceId, endpointIds, ...range }: StatisticsSummaryOptions & { workspaceId: string | undefined },
 ): Promise<StatisticsSummary> {
+  for (const id of endpointIds) checkEndpointId(id)
   if (endpointIds.length === 0 || endpointIds.length > MAX_ENDPOINTS)
     throw new EngineError(
       'invalid_request',
@@ -75,7 +90,7 @@ async function summaryOf(
   const owners = await ownersOf(db, workspaceId, endpointIds)
   const byOwner = Map.groupBy(endpointIds, (id) => owners.get(id) ?? NOBODY)
   const [errors, ...found] = await Promise.all([
-    lastErrors(db, workspaceId, [...owners.keys()], times),
+    lastErrors(db, history, { ...times, workspaceId, endpointIds: [...owners.keys()] }),
     ...[...byOwner].map(([owner, endpoints]) => readSums(db, { workspaceId: owner, endpoints }, times)),
   ])
   const hours = timesIn(times, Math.max(...found.map(({ now }) => now)))
@@ -99,10 +114,11 @@ async function summaryOf(
   return { endpoints, complete: found.every(({ complete }) => complete) }
 }
 
-function checkRetained(history: HistoryOptions | undefined, by: Span, spans: readonly Span[]): void {
+function checkRetained(history: HistoryOptions | undefined, by: Span, spans: readonly Span[]): HistoryOptions {
   if (!history) throw new EngineError('not_retained', 'attempts are not recorded: this engine has no history')
   if (!history.statistics)
     throw new EngineError('not_retained', 'attempts are not counted: this engine has no history.statistics')
   if (by === 'minute' && !spans.includes(by))
     throw new EngineError('not_retained', 'this database has no statistics by minute: ask by hour or day')
+  return history
 }

@@ -9,9 +9,9 @@ const keyOf = (text: SqlText): SqlText => sqlText`cast(${text} as text) collate 
  */
 export function ofWorkspace(
   workspaceId: string,
-  { after = '', before = '~' }: { after?: string; before?: string },
+  { after = '', before = '~' }: { after?: string | SqlText; before?: string },
 ): RowsInOrder {
-  const key = (id: string): SqlText => sqlText`(cast(${workspaceId} as text), cast(${id} as text))`
+  const key = (id: string | SqlText): SqlText => sqlText`(cast(${workspaceId} as text), cast(${id} as text))`
   return {
     where: sqlText`(workspace_id, id) > ${key(after)} and (workspace_id, id) < ${key(before)}`,
     oldestFirst: raw('workspace_id, id'),

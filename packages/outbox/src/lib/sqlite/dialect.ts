@@ -131,7 +131,10 @@ function heldOf(endpointId: SqlText, { from, before }: KeyRange = {}): RowsInOrd
   return { where: allOf(parts), oldestFirst: raw('id'), newestFirst: raw('id desc') }
 }
 
-function ofWorkspace(workspaceId: string, { after, before }: { after?: string; before?: string }): RowsInOrder {
+function ofWorkspace(
+  workspaceId: string,
+  { after, before }: { after?: string | SqlText; before?: string },
+): RowsInOrder {
   const parts = [sqlText`workspace_id = ${workspaceId}`]
   if (after !== undefined) parts.push(sqlText`id > ${after}`)
   if (before !== undefined) parts.push(sqlText`id < ${before}`)

@@ -42,7 +42,8 @@ export function receivers(answer: (request: SendRequest) => Answer = () => 200):
       const said = answer(request)
       if (typeof said === 'object' && 'kind' in said) return said
       const { status, headers = {}, body = '' } = typeof said === 'number' ? { status: said } : said
-      return { kind: 'response', status, header: (name) => headers[name], body: new TextEncoder().encode(body) }
+      const bytes = new TextEncoder().encode(body)
+      return { kind: 'response', status, header: (name) => headers[name], headers: () => headers, body: bytes }
     },
   }
 }

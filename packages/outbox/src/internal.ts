@@ -36,5 +36,6 @@ export {
 export type { RowSource } from './lib/row-source.ts'
 export type { DialectName, Row, SqlText, SqlValue } from './lib/statement.ts'
 export { allOf, clock, joined, limitTo, raw, sqlText, template, toDrizzle, toTransactionSql } from './lib/statement.ts'
+export { messageOf } from './lib/message-of.ts'
 export { storable } from './lib/storable.ts'
 export type { TakeOptions } from './lib/take-options.ts'

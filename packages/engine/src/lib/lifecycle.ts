@@ -99,10 +99,14 @@ export function createLifecycle(logger: Logger): Lifecycle {
     },
     has: (name) => listeners[name].size > 0,
     emit(name, event) {
-      for (const listener of listeners[name]) {
+      if (listeners[name].size === 0) return
+      // A copy: a listener may remove and add listeners, and one that is added now would be called too.
+      for (const listener of [...listeners[name]]) {
         try {
           const result: unknown = listener(event)
-          if (result instanceof Promise) result.catch((error: unknown) => failed(name, error))
+          // Not only a promise may reject: any thenable may.
+          if (typeof result === 'object' && result !== null)
+            Promise.resolve(result).catch((error: unknown) => failed(name, error))
         } catch (error) {
           failed(name, error)
         }

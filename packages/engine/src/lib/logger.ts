@@ -19,8 +19,20 @@ export type Level = keyof Logger
 /** Writes nothing. Errors still reach the caller, the row or a counter. */
 export const silentLogger: Logger = { info() {}, warn() {}, error() {} }
 
-/** The parts of an error that are safe to log: no stack, and no cause, which could contain a body. */
+/**
+ * The parts of an error that are safe to log: no stack, and no cause, which could contain a body. It never throws, whatever was
+ * thrown: no line of the log may cost a delivery.
+ */
 export function errorFields(error: unknown): Record<string, unknown> {
+  try {
+    return fieldsOf(error)
+  } catch {
+    // A getter, a proxy or a `toString` threw.
+    return { error: 'an error without a readable text' }
+  }
+}
+
+function fieldsOf(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { error: String(error) }
   const code = 'code' in error ? { code: error.code } : {}
   return { error: textOf(error), errorName: error.name, ...code }

@@ -1,6 +1,7 @@
 import type { OutboxDatabase } from './database.ts'
 import { OutboxError } from './errors.ts'
 import { hexOf } from './hex.ts'
+import { messageOf } from './message-of.ts'
 import { splitStatements } from './sql/split.ts'
 import { sqlText } from './statement.ts'
 
@@ -40,7 +41,7 @@ export async function applyMigrations(db: OutboxDatabase, migrations: readonly M
       applied.push(name)
     } catch (error) {
       if (await isApplied(db, name, checksum)) continue
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       throw new OutboxError('not_accepted', `migration ${name} failed, nothing of it was committed: ${reason}`, {
         cause: error,
       })

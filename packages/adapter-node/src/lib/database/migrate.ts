@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { migrateEngine as migrateKeepsend } from '@keepsend/engine'
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type Migration, type OptionNames, applyMigrations } from '@keepsend/outbox/internal'
+import { type Migration, type OptionNames, applyMigrations, messageOf } from '@keepsend/outbox/internal'
 import { NodeAdapterError, checkNames } from '../errors.ts'
 
 export interface MigrateOptions {
@@ -40,7 +40,7 @@ async function readMigrations(directory: string | URL): Promise<Migration[]> {
       })),
     )
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new NodeAdapterError(
       'invalid_option',
       `directory must be a folder of .sql files; ${folder} cannot be read: ${reason}`,

@@ -1,7 +1,7 @@
 import { Resolver } from 'node:dns'
 import type { UrlPolicy } from '@keepsend/engine'
 import { ENGINE_OPTION_NAMES } from '@keepsend/engine/internal'
-import { type OptionNames, type WithDefaults, withDefaults } from '@keepsend/outbox/internal'
+import { type OptionNames, type WithDefaults, messageOf, withDefaults } from '@keepsend/outbox/internal'
 import { NodeAdapterError, checkBounds, checkNames } from '../errors.ts'
 import { type TlsMaterial, contextOf } from './secure-context.ts'
 
@@ -102,7 +102,7 @@ function readTls(given: SenderTls = {}): TlsMaterial | undefined {
     contextOf(material)
   } catch (cause) {
     // The value is not shown: it may contain a key.
-    throw new NodeAdapterError('invalid_option', `tls: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new NodeAdapterError('invalid_option', `tls: ${messageOf(cause)}`, {
       cause,
     })
   }

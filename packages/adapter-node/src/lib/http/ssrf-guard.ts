@@ -10,6 +10,7 @@ import {
   isWithin,
   parseCidr,
 } from '@keepsend/engine/internal'
+import { messageOf } from '@keepsend/outbox/internal'
 import { buildConnector } from 'undici/index.js'
 import { type Address, type Late, type Lookup, within } from './dns-lookup.ts'
 import { connectToFirst, discard, isSocket } from './connect-race.ts'
@@ -136,7 +137,7 @@ async function connectByName(
       }),
     )
   } catch (error) {
-    callback(error instanceof Error ? error : new Error(String(error)), null)
+    callback(error instanceof Error ? error : new Error(messageOf(error)), null)
     return
   }
   const lookedUp = performance.now()

@@ -1,7 +1,7 @@
 import type { AttemptFacts, DeliveryOutcome } from '../outcome.ts'
 import type { TakenEvent } from '@keepsend/outbox'
 import type { DeliveryError } from '../error-classes.ts'
-import { withoutSecrets } from '../formats/one-line.ts'
+import type { Redact } from '../formats/redactor.ts'
 import { parseRetryAfter, pauseDelayMs, retryDelayMs } from '../retry-schedule.ts'
 import type { SendResult } from '../sender.ts'
 
@@ -22,8 +22,8 @@ export interface ResponseContext {
   /** The database's time, for a `Retry-After` that is a date. */
   now: number
   random: () => number
-  /** Values of the request that the error text must not repeat. */
-  secrets?: readonly string[] | undefined
+  /** Removes the secrets of the request, which the error text must not repeat. */
+  redact?: Redact | undefined
 }
 
 /** Classifies the result of one attempt. Only 2xx is a success; a redirect is a failure like any other and was not followed. */
@@ -32,10 +32,10 @@ export function classifyResponse(result: SendResult, context: ResponseContext): 
   const { status } = result
   const { id, version, retryStatuses } = context.endpoint
   const command = result.header('webhook-delivery')?.trim().toLowerCase()
-  const succeeded = status >= 200 && status <= 299
+  const succeeded = isSuccess(status)
   if (succeeded && command !== 'disable') return { kind: 'complete', httpStatus: status }
 
-  const error = describe(result, context.secrets)
+  const error = describe(result, context.redact)
   if (status === 410 || command === 'disable') {
     const reason = status === 410 ? 'gone' : 'receiver_requested'
     return { kind: 'disable_endpoint', reason, endpointId: id, endpointVersion: version, error, httpStatus: status }
@@ -51,6 +51,10 @@ export function classifyResponse(result: SendResult, context: ResponseContext): 
   const isRetried = RETRYABLE_4XX.has(status) || retryStatuses.includes(status) || retryAfterMs !== undefined
   if (status >= 400 && status <= 499 && !isRetried) return { kind: 'fail', error, httpStatus: status }
   return rescheduleOrFail(context, error, status, retryAfterMs)
+}
+
+export function isSuccess(status: number): boolean {
+  return status >= 200 && status <= 299
 }
 
 /** Whether the receiver can take its present load: see {@link AttemptFacts.pushback}. */
@@ -84,9 +88,9 @@ export function attemptNumber({ attempts, claimedAt }: Pick<TakenEvent, 'attempt
 
 const SHOWN_BYTES = 300
 
-function describe(result: Extract<SendResult, { kind: 'response' }>, secrets: readonly string[] = []): DeliveryError {
+function describe({ body, status }: Extract<SendResult, { kind: 'response' }>, redact?: Redact): DeliveryError {
   // With secrets to remove, the whole body is decoded: a secret that crosses the 300-byte limit must still be found.
-  const whole = new TextDecoder().decode(secrets.length === 0 ? result.body.subarray(0, SHOWN_BYTES) : result.body)
-  const text = withoutSecrets(whole, secrets).slice(0, SHOWN_BYTES).trim()
-  return text === '' ? `HTTP ${result.status}` : `HTTP ${result.status}: ${text}`
+  const whole = new TextDecoder().decode(redact ? body : body.subarray(0, SHOWN_BYTES))
+  const text = (redact ? redact(whole) : whole).slice(0, SHOWN_BYTES).trim()
+  return text === '' ? `HTTP ${status}` : `HTTP ${status}: ${text}`
 }

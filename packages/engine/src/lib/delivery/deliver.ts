@@ -8,6 +8,7 @@ import { recordResponse, recordedUrl } from '../history/attempt-record.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { type Logger, errorFields } from '../logger.ts'
 import type { Permit, Permits } from '../backlog/rate-limit.ts'
+import { createRequestRedactor } from './request-secrets.ts'
 import { MAX_RESPONSE_BYTES, type Sender } from '../sender.ts'
 import { signAttempt } from './sign-attempt.ts'
 import type { Signer } from '../signing/signer.ts'
@@ -17,6 +18,7 @@ import {
   MAX_FREE_DEFERRALS,
   type ResponseContext,
   classifyResponse,
+  isSuccess,
   pushbackOf,
   rescheduleOrFail,
 } from './classify-response.ts'
@@ -130,18 +132,17 @@ export async function deliverEvent(
       credentials.refused()
       context.endpoint = { ...policy, retryStatuses: [...retryStatuses, UNAUTHORIZED] }
     }
-    // A receiver may echo the request in its error page.
-    if (result.kind === 'response' && (result.status > 299 || deps.history?.responses === 'all')) {
-      context.secrets = Object.values({ ...(await endpoint.headers), ...credentials.headers })
+    // A receiver may echo the request in its error page. No other answer is shown or recorded, unless all are.
+    if (result.kind === 'response' && (!isSuccess(result.status) || deps.history?.responses === 'all')) {
+      const own = Object.values({ ...(await endpoint.headers), ...credentials.headers })
+      context.redact = createRequestRedactor({ url, headers, own, compatHeader: endpoint.compatHeader })
     }
     const outcome = classifyResponse(result, context)
     facts.tookMs = tookMs + deps.monotonic() - beganAt
     facts.timedOut = result.kind === 'error' && result.reason === 'timeout'
     facts.pushback = pushbackOf(result, outcome)
-    if (record && deps.history) {
-      const made = { delivered: outcome.kind === 'complete', secrets: context.secrets }
-      Object.assign(record, { tookMs: facts.tookMs, response: recordResponse(result, deps.history, made) })
-    }
+    if (record && deps.history)
+      Object.assign(record, { tookMs: facts.tookMs, response: recordResponse(result, deps.history, context.redact) })
     return Object.assign(outcome, { attempt: facts, record })
   } catch (error) {
     deps.logger.error({ deliveryId: event.id, ...errorFields(error) }, UNEXPECTED)

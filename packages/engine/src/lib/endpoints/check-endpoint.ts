@@ -1,6 +1,7 @@
 import { EngineError } from '../errors.ts'
 import { checkHeaderName, checkHeaders } from './custom-headers.ts'
 import { OR, type OptionNames, type OptionsOf, createOptionChecks } from '@keepsend/outbox/internal'
+import { characters } from '../formats/characters.ts'
 import type { CheckUrl } from '../url-policy/check-url.ts'
 import { COMPAT_FORMATS, type CompatSignature } from '../signing/compat-signature.ts'
 import { MAX_CHANNELS, isName, isPattern } from '../publish/event.ts'
@@ -53,8 +54,8 @@ export function checkEndpoint(input: OptionsOf<EndpointInput>, checkUrl: CheckUr
     const check = checkUrl(url)
     if (!check.ok) throw invalid(`${check.message} (${check.reason})`)
   }
-  if (description !== undefined && description.length > MAX_DESCRIPTION) {
-    throw invalid(`description must be at most ${MAX_DESCRIPTION} characters; found ${description.length}`)
+  if (description !== undefined && characters(description) > MAX_DESCRIPTION) {
+    throw invalid(`description must be at most ${MAX_DESCRIPTION} characters; found ${characters(description)}`)
   }
   // Postgres rejects both.
   if (description !== undefined && (!description.isWellFormed() || description.includes('\0'))) {

@@ -1,6 +1,7 @@
 import type { BasicAuth, BearerAuth, EndpointAuth, OAuth2Auth, ShownAuth } from '../credentials.ts'
 import { type OptionNames, createOptionChecks } from '@keepsend/outbox/internal'
 import type { CheckUrl } from '../url-policy/check-url.ts'
+import { characters } from '../formats/characters.ts'
 import { toBase64, utf8 } from '../formats/encoding.ts'
 import { EngineError } from '../errors.ts'
 
@@ -77,7 +78,7 @@ export function checkAuth(auth: EndpointAuth, checkUrl: CheckUrl): void {
   for (const [name, field] of Object.entries<Field>(AUTH_FIELDS[type])) {
     const value: unknown = Reflect.get(auth, name)
     if (value === undefined && field.isOptional) continue
-    if (typeof value !== 'string' || value.length > field.max || !field.pattern.test(value)) {
+    if (typeof value !== 'string' || characters(value) > field.max || !field.pattern.test(value)) {
       throw invalid(`auth.${name} must be at most ${field.max} ${field.what}`)
     }
   }

@@ -6,14 +6,3 @@ const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2
 export function oneLine(text: string, replace: (control: string) => string = () => ' '): string {
   return text.replace(CONTROLS, replace)
 }
-
-/** Removes secrets from a foreign text that may quote a request, each with and without its scheme name (`Bearer …`). */
-export function withoutSecrets(text: string, secrets: readonly string[]): string {
-  return secrets
-    .flatMap((secret) => [secret, secret.replace(/^\w+ +/, '')])
-    .filter(({ length }) => length >= SHORTEST_SECRET)
-    .reduce((rest, secret) => rest.replaceAll(secret, '…'), text)
-}
-
-// A shorter text is not a secret, and could be part of any word.
-const SHORTEST_SECRET = 4

@@ -1,4 +1,4 @@
-import { withoutSecrets } from '../formats/one-line.ts'
+import type { Redact } from '../formats/redactor.ts'
 import type { RecordedResponse } from '../outcome.ts'
 import type { SendResult } from '../sender.ts'
 import type { HistoryOptions } from './history-options.ts'
@@ -13,50 +13,53 @@ const MAX_URL = 2048
 // Of all headers together, in characters.
 const MAX_HEADERS = 4096
 const REDACTED = '[redacted]'
-const CREDENTIAL = /cookie|auth|token|secret|password|api-?key|session|signature/
+const CREDENTIAL =
+  /cookie|auth|token|secret|passw|passphrase|credential|session|signature|csrf|xsrf|jwt|bearer|api-?key|(^|[-_])(key|pwd)([-_]|$)/i
 
 /**
  * The part of a response to record: if the options say so, its headers, up to 4,096 characters, with credentials redacted, and
  * the first bytes of its body.
  *
- * @param secrets of the request, which the response may repeat
+ * @param redact removes the secrets of the request, which the response may repeat: without it nothing of the response is
+ *   recorded but its times
  */
 export function recordResponse(
   result: SendResult,
   { responses, bodyBytes }: Pick<HistoryOptions, 'responses' | 'bodyBytes'>,
-  { delivered, secrets = [] }: { delivered: boolean; secrets?: readonly string[] | undefined },
+  redact: Redact | undefined,
 ): RecordedResponse {
   if (result.kind === 'error') return {}
   const { timing } = result
-  const isRecorded = responses === 'all' || (responses === 'failed' && !delivered)
-  if (!isRecorded) return { timing }
+  if (responses === 'none' || !redact) return { timing }
   return {
     timing,
-    headers: recordHeaders(result.headers?.(), secrets),
-    body: recordBody(result.body, bodyBytes, secrets),
+    headers: recordHeaders(result.headers?.(), redact),
+    body: recordBody(result.body, bodyBytes, redact),
   }
 }
 
 function recordHeaders(
   headers: Readonly<Record<string, string>> | undefined,
-  secrets: readonly string[],
+  redact: Redact,
 ): Record<string, string> | undefined {
   if (!headers) return undefined
   const recorded: Record<string, string> = {}
-  let size = 0
+  let room = MAX_HEADERS
   for (const [name, value] of Object.entries(headers)) {
-    const shown = CREDENTIAL.test(name) ? REDACTED : withoutSecrets(value, secrets)
-    size += name.length + shown.length
-    if (size > MAX_HEADERS) break
+    const shown = CREDENTIAL.test(name) ? REDACTED : redact(value)
+    const size = name.length + shown.length
+    // One that is too long leaves room for the others.
+    if (size > room) continue
+    room -= size
     recorded[name] = shown
   }
   return recorded
 }
 
-/** Removes secrets before the text is cut: one that crosses the limit must still be found. */
-function recordBody(body: Uint8Array, most: number, secrets: readonly string[]): string | undefined {
-  if (body.length === 0 || most === 0) return undefined
-  // `stream`: a character that the cut divides is left out.
-  const whole = new TextDecoder().decode(secrets.length === 0 ? body.subarray(0, most) : body, { stream: true })
-  return withoutSecrets(whole, secrets).slice(0, most)
+/** Removes secrets before the text is cut, at a character: one that crosses the limit must still be found. */
+function recordBody(body: Uint8Array, mostBytes: number, redact: Redact): string | undefined {
+  if (body.length === 0 || mostBytes === 0) return undefined
+  // `stream`: a character that the end of the body divides is left out.
+  const whole = redact(new TextDecoder().decode(body, { stream: true }))
+  return whole.slice(0, new TextEncoder().encodeInto(whole, new Uint8Array(mostBytes)).read)
 }

@@ -1,6 +1,6 @@
 import { basicCredentials } from '../endpoints/endpoint-auth.ts'
 import type { OAuth2Auth } from '../credentials.ts'
-import { withoutSecrets } from '../formats/one-line.ts'
+import { createRedactor } from '../formats/redactor.ts'
 import { parseRetryAfter } from '../retry-schedule.ts'
 import { MAX_RESPONSE_BYTES, type SendRequest, type SendResult } from '../sender.ts'
 
@@ -103,10 +103,10 @@ const MAX_DETAIL = 200
 function errorDetail(answer: Record<string, unknown> | undefined, { clientId, clientSecret }: OAuth2Auth): string {
   const encoded = formEncoded(clientSecret)
   // In each form that the request contains.
-  const secrets = [clientSecret, encoded, basicCredentials(formEncoded(clientId), encoded)]
+  const redact = createRedactor([clientSecret, encoded, basicCredentials(formEncoded(clientId), encoded)])
   const texts = [answer?.['error'], answer?.['error_description']].filter((text) => typeof text === 'string')
   const printable = texts.map((text) =>
-    withoutSecrets(text, secrets)
+    redact(text)
       .replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ')
       .trim()
       .slice(0, MAX_DETAIL),

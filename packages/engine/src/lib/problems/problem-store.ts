@@ -1,6 +1,7 @@
 import { type OutboxDatabase, OutboxError, Transaction } from '@keepsend/outbox'
 import { type OptionNames, type SqlText, clock, sqlText, storable } from '@keepsend/outbox/internal'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
+import { characters } from '../formats/characters.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
 import type { Page } from '../page.ts'
@@ -100,8 +101,8 @@ export function createProblemStore(db: OutboxDatabase, history: HistoryOptions |
     async acknowledge(workspaceId, id, { once, ...options } = {}) {
       checkNames('problems.acknowledge', ACKNOWLEDGE_OPTIONS, options)
       const { by } = options
-      checkBounds('the length of by', by?.length ?? 0, 0, MAX_BY)
-      const name = by === undefined ? null : storable(by, MAX_BY)
+      checkBounds('the length of by', characters(by ?? ''), 0, MAX_BY)
+      const name = by === undefined ? null : storable(by, by.length)
       return change(isThis(workspaceId, id), sqlText`state = 'acknowledged', acknowledged_by = ${name}`, { once })
     },
 

@@ -47,7 +47,7 @@ export function countProblems(
     error_class: ['text', ({ errorClass }) => errorClass],
     http_status: ['integer', ({ httpStatus }) => httpStatus],
     error: ['text', ({ error }) => storable(error, MAX_ERROR)],
-    beginning: ['text', ({ error }) => beginningOf(error)],
+    beginning: ['text', ({ error }) => beginningOf(storable(error, MAX_ERROR))],
   })
   const statement = sqlText`
     insert into keepsend_problems as problem (endpoint_id, error_class, http_status, workspace_id, state_since, first_seen_at,
@@ -70,7 +70,8 @@ export function countProblems(
       acknowledged_by = case when ${REOPENS} then null else problem.acknowledged_by end,
       opened = problem.opened + case when ${REOPENS} then 1 else 0 end,
       first_seen_at = case when ${REOPENS} then excluded.first_seen_at else problem.first_seen_at end,
-      last_seen_at = excluded.last_seen_at,
+      last_seen_at = case when ${REOPENS} then excluded.last_seen_at
+        else ${dialect.greatest}(excluded.last_seen_at, problem.first_seen_at) end,
       attempts = problem.attempts + excluded.attempts,
       deliveries = problem.deliveries + excluded.deliveries,
       last_error = excluded.last_error,

@@ -1,5 +1,5 @@
 import { newEventId } from '@keepsend/outbox'
-import { type OptionNames, createOptionChecks, isEventId, utf8Bytes } from '@keepsend/outbox/internal'
+import { type OptionNames, createOptionChecks, isEventId, messageOf, utf8Bytes } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import { type RawBody, checkRawBody } from './raw-body.ts'
 import { readTime } from '../formats/rfc3339.ts'
@@ -175,7 +175,7 @@ function envelope(type: string, timestamp: string, data: object | undefined): st
   try {
     payload = JSON.stringify({ type, timestamp, data })
   } catch (cause) {
-    throw new EngineError('invalid_event', `data of ${type} cannot be written as JSON: ${String(cause)}`, { cause })
+    throw new EngineError('invalid_event', `data of ${type} cannot be written as JSON: ${messageOf(cause)}`, { cause })
   }
   // A Date is an object, but its `toJSON` returns a string.
   if (!payload.startsWith(',"data":{', JSON.stringify({ type, timestamp }).length - 1)) {

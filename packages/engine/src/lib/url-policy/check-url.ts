@@ -1,6 +1,7 @@
 import type { OptionNames } from '@keepsend/outbox/internal'
 import { type Cidr, isAddress, isLoopbackAddress, isPublicAddress, isWithin, parseCidr, rangeOf } from './address.ts'
 import { EngineError, checkNames } from '../errors.ts'
+import { characters } from '../formats/characters.ts'
 
 /** Which URLs endpoints may have: by default https to public addresses on ports 443 and 8443. */
 export interface UrlPolicy {
@@ -101,7 +102,11 @@ export function createCheckUrl(policy: UrlPolicy = {}, options: CheckUrlOptions 
   return (text) => {
     // The parser silently drops tabs and newlines: a URL that contains one is not what it looks like.
     // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-    const isText = text.length <= MAX_URL_LENGTH && text.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(text)
+    const isText =
+      text.length <= 2 * MAX_URL_LENGTH &&
+      characters(text) <= MAX_URL_LENGTH &&
+      text.isWellFormed() &&
+      !/[\u0000-\u001f\u007f]/.test(text)
     if (!isText || !URL.canParse(text)) {
       return refuse('invalid_url', `url must be an absolute URL of at most ${MAX_URL_LENGTH} characters`)
     }

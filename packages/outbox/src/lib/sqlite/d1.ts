@@ -3,6 +3,7 @@ import { type Row, type SqlResult, type SqlText, type Statement, raw, sqlText, t
 import type { Dialect } from '../dialect.ts'
 import { OutboxError } from '../errors.ts'
 import { utf8Bytes } from '../event.ts'
+import { messageOf } from '../message-of.ts'
 import { withKey } from '../record.ts'
 import { sqliteDialect } from './dialect.ts'
 
@@ -117,7 +118,7 @@ const SQLITE_SAID_NO =
  */
 function asRefusal(error: unknown): unknown {
   if (error instanceof OutboxError) return error
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   if (/no such table: (pending_events|keepsend_)/.test(message)) {
     return new OutboxError('not_migrated', `${message}: apply the migrations before anything else`, { cause: error })
   }

@@ -1,4 +1,5 @@
 import { OutboxError } from '../errors.ts'
+import { messageOf } from '../message-of.ts'
 
 // better-sqlite3 has the name of the result code in `code`; node:sqlite has its number in `errcode`, the primary one
 // in the lowest byte.
@@ -36,7 +37,7 @@ export function isBusy(error: unknown): boolean {
 export function asRefusal(error: unknown, during: 'begin' | 'statement' | 'commit' = 'statement'): unknown {
   if (error instanceof OutboxError) return error
   const code = codeOf(error) ?? ''
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   const said = `${code} ${message}`.trim()
   if (STORAGE_UNSAFE.test(code)) {
     return new OutboxError('storage_unsafe', `the SQLite file is damaged: ${said}`, { cause: error })

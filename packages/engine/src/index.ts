@@ -49,7 +49,7 @@ export type { Attempt, AttemptFilter, AttemptStore } from './lib/history/attempt
 export type { WorkspaceRetention, WorkspaceStore } from './lib/history/workspace-retention.ts'
 export type { HistoryOptions } from './lib/history/history-options.ts'
 export type { Worker, WorkerList } from './lib/workers.ts'
-export type { AttemptOutcome } from './lib/history/attempt-end.ts'
+export type { AttemptOutcome, OutcomeFilter } from './lib/history/attempt-end.ts'
 export type { IdempotencyKey } from './lib/idempotency/idempotency.ts'
 export type { DeliveryIds, LifecycleEvents, LifecycleListener, LifecycleName } from './lib/lifecycle.ts'
 export type { Limits } from './lib/limits.ts'

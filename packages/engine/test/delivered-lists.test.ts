@@ -106,7 +106,7 @@ const SIZES = [1, 2, 7, 1000]
 describe.each([
   ['rows that stand in line', {}],
   ['rows that are dispatched', dispatching],
-])('a list of deliveries with history, of %s', (_, options) => {
+])('a list of deliveries with history, of %s', (_rows, options) => {
   it('has each once, rows by their events and delivered ones by their settles, in pages of any size', async () => {
     const made = await filled(options)
     for (const workspaceId of WORKSPACES) {

@@ -230,6 +230,9 @@ describe('the routes of problems', () => {
     expect(await read(made.call('GET', '/problems'))).toMatchObject({ body: { data: [{ acknowledgedBy: 'erin' }] } })
     expect(await read(made.call('POST', `/problems/${id}/resolve`))).toMatchObject({ body: { state: 'resolved' } })
     expect(await read(made.call('POST', '/problems/prb_x/resolve'))).toEqual(problem(404, 'not_retained'))
+    // Counted in characters, of which an emoji is one.
+    expect(await read(acknowledge('😀'.repeat(200), 'k3'))).toMatchObject({ status: 200 })
+    expect(await read(acknowledge('😀'.repeat(201), 'k4'))).toEqual(problem(400, 'invalid_request'))
     expect(await read(made.call('GET', '/problems?state=closed'))).toEqual(problem(400, 'invalid_request'))
     expect(await read(made.call('GET', `/problems?cursor=${btoa('prb_1')}`))).toEqual(problem(400, 'invalid_request'))
   })

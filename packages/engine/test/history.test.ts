@@ -68,6 +68,29 @@ describe('an attempt', () => {
     expect(await made.count('pending_events')).toBe(0)
   })
 
+  it('is listed by every filter that is given, and a value that a filter does not have is refused', async () => {
+    const made = await recorded([])
+    await made.engine.publish(EVENT)
+    await made.work()
+    const { rows } = await made.engine.attempts.list('w1', { limit: 10 })
+    const { deliveryId, endpointId } = rows[0]!
+    const found = async (filter: object) =>
+      (await made.engine.attempts.list('w1', { limit: 10, deliveryId, ...filter })).rows.length
+    expect([await found({ endpointId }), await found({ endpointId: 'ep_other' })]).toEqual([1, 0])
+    const wrong = { code: 'invalid_option', message: expect.stringContaining('found "bogus"') }
+    const { attempts, deliveries, problems } = made.engine
+    const filter = (name: string) => ({ limit: 10, [name]: 'bogus' })
+    for (const refused of [
+      attempts.list('w1', filter('outcome')),
+      attempts.list('w1', filter('errorClass')),
+      deliveries.list('w1', filter('status')),
+      deliveries.list('w1', filter('errorClass')),
+      deliveries.list('w1', filter('httpClass')),
+      problems.list('w1', filter('state')),
+    ])
+      await expect(refused).rejects.toMatchObject(wrong)
+  })
+
   it('waited no negative time in the queue, whichever clock says when it began', async () => {
     const made = await recorded([])
     await made.engine.publish(EVENT)
@@ -304,8 +327,8 @@ describe('a list of attempts', () => {
   it.each([1.5, Number.NaN, 9e15])('refuses the time %s, as every list does', async (time) => {
     const { engine } = await recorded([])
     for (const times of [{ since: time }, { until: time }])
-      for (const { list } of [engine.attempts, engine.deliveries, engine.events, engine.problems])
-        await expect(list('w1', { limit: 1, ...times })).rejects.toMatchObject({
+      for (const store of [engine.attempts, engine.deliveries, engine.events, engine.problems])
+        await expect(store.list('w1', { limit: 1, ...times })).rejects.toMatchObject({
           code: 'invalid_option',
           message: expect.stringContaining(Object.keys(times)[0]!) as string,
         })

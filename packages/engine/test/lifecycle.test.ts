@@ -18,6 +18,10 @@ const NAMES: LifecycleName[] = [
   'endpoint',
 ]
 
+function throwing(): never {
+  throw new Error('again')
+}
+
 /** All events of an engine, in their order. */
 function heard(engine: Engine): { name: LifecycleName; event: LifecycleEvents[LifecycleName] }[] {
   const events: { name: LifecycleName; event: LifecycleEvents[LifecycleName] }[] = []
@@ -134,6 +138,49 @@ describe('engine.on', () => {
     expect(heardOnes).toBe(1)
     const lines = made.log.entries.filter(({ message }) => message.startsWith('a listener failed'))
     expect(lines.map(({ fields }) => fields['error'])).toEqual(['thrown', 'rejected'])
+  })
+
+  it.each<[string, unknown]>([
+    ['no prototype', Object.create(null)],
+    ['a text that throws', { toString: throwing }],
+    ['a message that throws', Object.defineProperty(new Error('x'), 'message', { get: throwing })],
+  ])('logs what a listener throws or rejects with that has %s', async (_what, thrown) => {
+    const made = await rig({ answer: () => 200 })
+    await made.addEndpoint()
+    made.engine.on('attempt', () => {
+      throw thrown
+    })
+    made.engine.on('claimed', () => {
+      throw thrown
+    })
+    made.engine.on('settled', () => Promise.reject(thrown as Error))
+    // Any thenable may reject.
+    // oxlint-disable-next-line unicorn/no-thenable -- that is what is tested
+    made.engine.on('published', () => ({ then: (_done: unknown, refuse: (error: unknown) => void) => refuse(thrown) }))
+    await made.engine.publish(EVENT)
+    const [claim] = await takeAll(made)
+    const outcome = await made.engine.worker.deliver(claim!, claim!.claimedAt)
+    expect(outcome.kind).toBe('complete')
+    await made.engine.worker.settle([{ claim: claim!, outcome }])
+    await settled()
+    expect(await made.count('pending_events')).toBe(0)
+    expect(made.log.entries.filter(({ message }) => message.startsWith('a listener failed'))).toHaveLength(4)
+  })
+
+  it('calls a listener once an event, also one that stops and listens again in it', async () => {
+    const { engine, addEndpoint } = await rig()
+    await addEndpoint()
+    let calls = 0
+    const again = () => {
+      stop()
+      // A bound, so that the test ends if each call is told the event too.
+      if (++calls < 100) stop = engine.on('published', again)
+    }
+    let stop = engine.on('published', again)
+    await engine.publish(EVENT)
+    expect(calls).toBe(1)
+    await engine.publish(EVENT)
+    expect(calls).toBe(2)
   })
 
   it('stops a listener by the function that it returned, once each', async () => {

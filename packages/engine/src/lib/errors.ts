@@ -90,6 +90,6 @@ export function asEngineError(error: unknown): unknown {
 }
 
 /** Checks of option names and bounds; they throw `invalid_option` and name the option. */
-export const { checkBounds, checkMethods, checkNames } = createOptionChecks(
+export const { checkBounds, checkMethods, checkNames, checkOneOf } = createOptionChecks(
   (message) => new EngineError('invalid_option', message),
 )

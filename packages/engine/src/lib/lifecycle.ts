@@ -101,7 +101,7 @@ export function createLifecycle(logger: Logger): Lifecycle {
     emit(name, event) {
       if (listeners[name].size === 0) return
       // A copy: a listener may remove and add listeners, and one that is added now would be called too.
-      for (const listener of [...listeners[name]]) {
+      for (const listener of Array.from(listeners[name])) {
         try {
           const result: unknown = listener(event)
           // Not only a promise may reject: any thenable may.

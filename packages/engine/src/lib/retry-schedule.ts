@@ -10,7 +10,7 @@ export const MAX_DELAY_MS = 86_400_000
 /** The default of `maxAgeMs`: a week, longer than the default schedule. */
 export const DEFAULT_MAX_AGE_MS = 604_800_000
 
-/** The same where history is on: as long as its attempts are retained. */
+/** The same where history is on: as long as attempts are retained by default. */
 export const MAX_AGE_WITH_HISTORY_MS = 2_592_000_000
 
 /** Jitter makes a wait up to a tenth longer. It never shortens one, because a receiver may have asked for that wait. */

@@ -67,6 +67,8 @@ export function withDefaults<Options extends object, Defaults extends OptionsOf<
 export interface OptionChecks {
   /** Refuses a number outside its bounds, naming the option, the bounds and the value. */
   readonly checkBounds: (option: string, value: number, min: number, max: number) => void
+  /** Refuses a value that is not one of these, naming the option, the values and the value. `undefined` is accepted. */
+  readonly checkOneOf: (option: string, value: string | undefined, values: readonly string[]) => void
   /**
    * Refuses a name that the table does not have, and says where it belongs, which name is similar, or which names
    * exist; and a value of another type than the table says. `undefined` is always accepted.
@@ -98,6 +100,10 @@ export function createOptionChecks(fail: (message: string) => Error): OptionChec
       if (!Number.isSafeInteger(value) || value < min || value > max) {
         throw fail(`${option} must be a whole number from ${min} to ${max}; found ${String(value)}`)
       }
+    },
+    checkOneOf(option, value, values) {
+      if (value !== undefined && !values.includes(value))
+        throw fail(`${option} must be one of ${values.join(', ')}; found ${JSON.stringify(value)}`)
     },
     checkNames(owner, table, options) {
       if (typeof options !== 'object' || options === null) {

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { ERROR_CLASS_NAMES } from '../error-classes.ts'
 import type { AttemptFilter } from '../history/attempt-list.ts'
-import { ATTEMPT_OUTCOMES } from '../history/attempt-end.ts'
+import { OUTCOME_FILTERS } from '../history/attempt-end.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 import * as bounded from './bounded.ts'
 import * as examples from './examples.ts'
@@ -14,7 +14,7 @@ import { scopeOf, workspaceQuery } from './workspace-scope.ts'
 
 const filters = {
   outcome: z
-    .enum([...ATTEMPT_OUTCOMES, 'unsuccessful'])
+    .enum(OUTCOME_FILTERS)
     .optional()
     .openapi({ description: '`unsuccessful`: `retry`, `deferred` or `failed`' }),
   errorClass: z.enum(ERROR_CLASS_NAMES).optional(),

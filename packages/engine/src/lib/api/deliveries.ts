@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox/internal'
 import { type ShownDelivery, readReplayed } from '../deliveries/delivery-columns.ts'
 import type { DeliveryState } from '../deliveries/delivery.ts'
-import { HTTP_CLASSES } from '../deliveries/delivery-filter.ts'
+import { DELIVERY_STATUSES, HTTP_CLASSES } from '../deliveries/delivery-filter.ts'
 import { ERROR_CLASS_NAMES } from '../error-classes.ts'
 import { backgroundOf } from '../hono.ts'
 import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
@@ -29,7 +29,7 @@ const list = defineRoute('deliveries:read', {
   request: {
     query: z.strictObject({
       ...pageQuery,
-      status: z.enum(['pending', 'completed', 'failed', 'held']).optional(),
+      status: z.enum(DELIVERY_STATUSES).optional(),
       endpointId: bounded.id.optional(),
       type: bounded.typeFilter.optional(),
       eventId: bounded.id.optional(),

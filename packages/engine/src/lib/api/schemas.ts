@@ -3,6 +3,7 @@ import { COMPAT_FORMATS } from '../signing/compat-signature.ts'
 import { READABLE } from '../endpoints/endpoint-columns.ts'
 import { DISABLED_REASONS } from '../endpoints/endpoint.ts'
 import { ERROR_CLASS_NAMES } from '../error-classes.ts'
+import { DELIVERY_STATUSES } from '../deliveries/delivery-filter.ts'
 import { ATTEMPT_OUTCOMES, ATTEMPT_REASONS } from '../history/attempt-end.ts'
 import { HOLD_REASONS } from '../backlog/hold-reason.ts'
 import type { HoldReason } from '../outcome.ts'
@@ -25,7 +26,7 @@ export const deliverySchema = z
     eventId: id('event'),
     endpointId: z.string().nullable().openapi({ description: 'null for a row that was not published by this engine' }),
     type: z.string().openapi({ description: 'The type of the event' }),
-    status: z.enum(['pending', 'completed', 'failed', 'held']),
+    status: z.enum(DELIVERY_STATUSES),
     holdReason: z
       .enum(Object.keys(HOLD_REASONS) as HoldReason[])
       .nullable()

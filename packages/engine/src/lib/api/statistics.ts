@@ -11,7 +11,9 @@ import { bucketSchema, endpointStatisticsSchema, isComplete } from './statistics
 
 const range = {
   since: bounded.isoTime.openapi({ description: 'From the minute, hour or day of this time on' }),
-  until: bounded.isoTime.optional().openapi({ description: 'To the end of the one that lies before; by default now' }),
+  until: bounded.isoTime
+    .optional()
+    .openapi({ description: 'To the end of the minute, hour or day that it lies in; by default now' }),
 }
 
 const series = defineRoute(

@@ -10,7 +10,7 @@ import {
   sqlText,
 } from '@keepsend/outbox/internal'
 import { ERROR_CLASS_NAMES, type ErrorClass } from '../error-classes.ts'
-import { EngineError } from '../errors.ts'
+import { checkOneOf } from '../errors.ts'
 import { TIME_RANGE, type TimeRange, checkTimes } from '../time-range.ts'
 
 /** The last response of a delivery by its class; `no_response`: the last attempt got none; `none_yet`: no attempt was made. */
@@ -64,10 +64,13 @@ function keyAt(ms: number): string {
   return firstEventIdAt(Math.min(ms, 2 ** 48 - 1))
 }
 
-/** @throws {EngineError} `invalid_option` for a class of responses that does not exist */
-export function checkHttpClass(httpClass: string | undefined): void {
-  if (httpClass === undefined || HTTP_CLASSES.some((one) => one === httpClass)) return
-  throw new EngineError('invalid_option', `httpClass must be one of ${HTTP_CLASSES.join(', ')}; found ${httpClass}`)
+export const DELIVERY_STATUSES = ['pending', 'completed', 'failed', 'held'] as const
+
+/** @throws {EngineError} `invalid_option`, naming the filter, its values and the value */
+export function checkFilter({ status, errorClass, httpClass }: Compared): void {
+  checkOneOf('status', status, DELIVERY_STATUSES)
+  checkOneOf('errorClass', errorClass, ERROR_CLASS_NAMES)
+  checkOneOf('httpClass', httpClass, HTTP_CLASSES)
 }
 
 type Compared = Omit<DeliveryFilter, 'limit'>

@@ -1,6 +1,6 @@
 import { type FindOptions, type OutboxDatabase, findStatement } from '@keepsend/outbox'
 import { BEHIND_EVERY_EVENT, type OptionNames, eventIdIn, eventIdOf, raw, sqlText } from '@keepsend/outbox/internal'
-import { DELIVERY_LIST_OPTIONS, type DeliveryFilter, checkHttpClass, keysBetween } from './delivery-filter.ts'
+import { DELIVERY_LIST_OPTIONS, type DeliveryFilter, checkFilter, keysBetween } from './delivery-filter.ts'
 import { type Found, pageOf } from './found-page.ts'
 import { type DeliveryPage, type ListDeps, listDeliveries } from './list-deliveries.ts'
 import { checkBounds, checkNames } from '../errors.ts'
@@ -69,7 +69,7 @@ export function createDeliveryLists(db: OutboxDatabase, { rowsStart, ...deps }: 
       checkNames('deliveries.list', DELIVERY_LIST_OPTIONS, filter)
       const workspaceId = readScope(scope)
       checkBounds('limit', filter.limit, 1, MAX_LIMIT)
-      checkHttpClass(filter.httpClass)
+      checkFilter(filter)
       return listDeliveries(db, { ...filter, workspaceId }, { ...deps, anyState })
     },
 

@@ -29,7 +29,7 @@ describe('a secret', () => {
   it.each(Object.entries(FORMS))('is removed %s', (_name, form) => {
     const text = createRedactor([SECRET])(`before ${form(SECRET)} after`)
     expect(text).toMatch(/^before .*….* after$/)
-    expect(text).not.toMatch(/[bcdé😀]%|b.*c.*d.*e.*f/)
+    expect(text).not.toMatch(/(?:[bcdé]|😀)%|b.*c.*d.*e.*f/)
   })
 
   it('is removed without its scheme name, and if it contains another', () => {

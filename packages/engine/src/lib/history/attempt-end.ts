@@ -9,6 +9,11 @@ export const ATTEMPT_OUTCOMES = ['delivered', 'retry', 'deferred', 'failed', 'su
 
 export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number]
 
+/** `unsuccessful`: `retry`, `deferred` or `failed`. */
+export const OUTCOME_FILTERS = [...ATTEMPT_OUTCOMES, 'unsuccessful'] as const
+
+export type OutcomeFilter = (typeof OUTCOME_FILTERS)[number]
+
 /**
  * Why an attempt was made: for a new event, again after a failure, for a replay, or for a test event. All attempts of a replay
  * and of a test have that reason, so that statistics count them apart.

@@ -9,8 +9,8 @@ import {
   raw,
   sqlText,
 } from '@keepsend/outbox/internal'
-import type { ErrorClass } from '../error-classes.ts'
-import { EngineError, checkBounds, checkNames } from '../errors.ts'
+import { ERROR_CLASS_NAMES, type ErrorClass } from '../error-classes.ts'
+import { EngineError, checkBounds, checkNames, checkOneOf } from '../errors.ts'
 import { hasIndex } from '../has-index.ts'
 import type { Page } from '../page.ts'
 import { TIME_RANGE, type TimeRange, checkTimes } from '../time-range.ts'
@@ -20,7 +20,7 @@ import { type AttemptRange, attemptRange, upperId } from './attempt-range.ts'
 import { readByIndex } from './read-by-index.ts'
 import { partitionBounds, retainedAttempts } from './retained-attempts.ts'
 import type { HistoryOptions } from './history-options.ts'
-import { type AttemptOutcome, hasFailed } from './attempt-end.ts'
+import { OUTCOME_FILTERS, type OutcomeFilter, hasFailed } from './attempt-end.ts'
 
 /** A recorded attempt. Durations are microseconds, times milliseconds since the epoch. */
 export interface Attempt extends Omit<typeof attempts.$inferSelect, 'id' | 'errorClass'> {
@@ -39,7 +39,7 @@ export interface AttemptFilter extends TimeRange {
   endpointId?: string | undefined
   type?: string | undefined
   /** `unsuccessful`: `retry`, `deferred` or `failed`. */
-  outcome?: AttemptOutcome | 'unsuccessful' | undefined
+  outcome?: OutcomeFilter | undefined
   errorClass?: ErrorClass | undefined
   httpStatus?: number | undefined
 }
@@ -111,6 +111,8 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       const workspaceId = readScope(scope)
       checkBounds('limit', limit, 1, MAX_LIMIT)
       checkTimes(filter)
+      checkOneOf('outcome', filter.outcome, OUTCOME_FILTERS)
+      checkOneOf('errorClass', filter.errorClass, ERROR_CLASS_NAMES)
       if (!history) throw new EngineError('not_retained', 'attempts are not recorded: this engine has no history')
       if (before !== undefined && !isAttemptId(before))
         throw new EngineError('invalid_request', `before must be the next of an earlier page; found ${before}`)
@@ -190,12 +192,16 @@ function rangeOf(
     return attemptRange(dialect, { workspaceId, endpointId }, { upper, isOfFailures, bounds })
   // A delivery has few attempts, so reading those of another workspace's costs little, and shows nothing. The `case` hides what
   // else is compared from the planner, so that it can only use the index of the delivery.
-  const isOwn = workspaceId === undefined ? raw('') : sqlText`and attempt.workspace_id = ${workspaceId}`
+  const isOwn = allOf([
+    raw('1 = 1'),
+    ...(workspaceId === undefined ? [] : [sqlText`attempt.workspace_id = ${workspaceId}`]),
+    ...(endpointId === undefined ? [] : [sqlText`attempt.endpoint_id = ${endpointId}`]),
+  ])
   return {
     index: 'keepsend_attempts_delivery',
     newestFirst: raw('attempt.id desc'),
     from: (least) => sqlText`attempt.delivery_id = ${deliveryId} and case
-        when attempt.id >= ${least} and attempt.id < cast(${String(upper)} as bigint) ${isOwn} then true else false end`,
+        when attempt.id >= ${least} and attempt.id < cast(${String(upper)} as bigint) and ${isOwn} then true else false end`,
   }
 }
 

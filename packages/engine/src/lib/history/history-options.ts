@@ -20,7 +20,7 @@ export interface HistoryOptions {
    * on D1 each value is one more written row. See docs/history.md. @default none
    */
   search: readonly string[]
-  /** How long attempts and events are retained, in ms: 60,000–63,072,000,000 (2 years). @default 2_592_000_000 (30 days) */
+  /** How long attempts, events and problems are retained, in ms: 60,000–63,072,000,000 (2 years). @default 2_592_000_000 (30 days) */
   retentionMs: number
   /**
    * Whether maintenance counts attempts by endpoint and time: see docs/statistics.md. Needs `attempts: 'all'`.

@@ -1,10 +1,11 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type OptionNames, type Row, type SqlText, allOf, clock, raw, sqlText } from '@keepsend/outbox/internal'
-import { EngineError } from '../errors.ts'
+import { EngineError, checkOneOf } from '../errors.ts'
 import type { Page } from '../page.ts'
 import { MAX_TIME, TIME_RANGE, type TimeRange, checkTimes } from '../time-range.ts'
 import {
   type EndpointProblem,
+  PROBLEM_STATES,
   type ProblemKey,
   type ProblemState,
   problemKeyOf,
@@ -44,6 +45,7 @@ export async function listProblems(
   { retentionMs, limit, state, ...filter }: ProblemFilter & { retentionMs: number },
 ): Promise<Page<EndpointProblem>> {
   checkTimes(filter)
+  checkOneOf('state', state, PROBLEM_STATES)
   const most = state === undefined ? limit + 1 : MAX_READ
   const { ctes, from, where, order } = rowsOf(db, workspaceId, {
     ...filter,

@@ -7,7 +7,7 @@ import type { SumsTimes } from './read-sums.ts'
 export interface StatisticsRange {
   /** From the minute, hour or day of this time on, ms since the epoch. */
   since: number
-  /** To the end of the one before this time, or of the one that it lies in, ms since the epoch. @default now */
+  /** To the end of the minute, hour or day that this time lies in, ms since the epoch; a time on a boundary ends there. @default now */
   until?: number | undefined
 }
 

@@ -101,11 +101,11 @@ export function createCheckUrl(policy: UrlPolicy = {}, options: CheckUrlOptions 
 
   return (text) => {
     // The parser silently drops tabs and newlines: a URL that contains one is not what it looks like.
-    // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
     const isText =
       text.length <= 2 * MAX_URL_LENGTH &&
       characters(text) <= MAX_URL_LENGTH &&
       text.isWellFormed() &&
+      // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
       !/[\u0000-\u001f\u007f]/.test(text)
     if (!isText || !URL.canParse(text)) {
       return refuse('invalid_url', `url must be an absolute URL of at most ${MAX_URL_LENGTH} characters`)

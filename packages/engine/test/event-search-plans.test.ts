@@ -1,5 +1,6 @@
 // The rows that a search and the deletion of values read beside those of other workspaces, in tables that were never analyzed, or
 // were analyzed while they were small. SQLite shows the access paths; Postgres also shows the rows read.
+import { firstEventIdAt } from '@keepsend/outbox/internal'
 import { describe, expect, it } from 'vitest'
 import type { Engine } from '../src/index.ts'
 import { cleanupEvents } from '../src/lib/history/event-retention.ts'
@@ -7,6 +8,9 @@ import { readsOf, recordedRig } from './plans.ts'
 
 const onPostgres = process.env['KEEPSEND_TEST_ON'] === 'postgres'
 const NEIGHBOURS = 20_000
+const DAY_MS = 86_400_000
+/** When the events of each part begin, within their retention. */
+const BEGAN = [3, 2, 1].map((days) => Date.now() - days * DAY_MS) as [number, number, number]
 const OWN = 3000
 
 const padded = (prefix: string, digits: number): string =>
@@ -14,7 +18,7 @@ const padded = (prefix: string, digits: number): string =>
 
 /** Events with two values each: one of its own, and one that all have. */
 function fill(part: 0 | 1 | 2, count: number): string[] {
-  const id = padded(`evt_019${part}0000-0000-7000-8000-`, 12)
+  const id = padded(`${firstEventIdAt(BEGAN[part])}-7000-8000-`, 12)
   const numbers = onPostgres
     ? `generate_series(1, ${count}) as numbers (n)`
     : `(with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ${count}) select n from numbers)`

@@ -18,6 +18,8 @@ const ON = { history: { search: PATHS } } satisfies Partial<EngineOptions>
 
 const searching = (options: Parameters<typeof rig>[0] = {}): Promise<Rig> => rig({ ...ON, ...options })
 
+const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736'
+const YESTERDAY = Date.now() - 86_400_000
 const idAt = (ms: number): string => firstEventIdAt(ms) + newEventId().slice(17)
 
 /** The values that are stored, as `path=value` of an event of a workspace. */
@@ -134,12 +136,16 @@ describe('the values of an event are recorded with it', () => {
 })
 
 describe('a search', () => {
-  it('has the counts of each event, and compares type and time', async () => {
+  it('has the counts of each event, and compares type, trace and time', async () => {
     const made = await searching({ answer: () => 400, retrySchedule: [] })
     await made.addEndpoint()
-    const ids = [1000, 2000, 3000].map(idAt)
+    const ids = [1000, 2000, 3000].map((ms) => idAt(YESTERDAY + ms))
     for (const [n, id] of ids.entries())
-      await made.engine.publish({ ...EVENT, id, type: n === 1 ? 'other' : EVENT.type })
+      await made.engine.publish({
+        ...EVENT,
+        id,
+        ...(n === 1 && { type: 'other', traceparent: `00-${TRACE_ID}-00f067aa0ba902b7-01` }),
+      })
     await made.engine.publish({ ...EVENT, workspaceId: 'w2' })
     await made.work()
     const list = async (filter: object) =>
@@ -152,9 +158,10 @@ describe('a search', () => {
       { path: 'data.n', prefix: '', value: undefined },
     ]) {
       expect(await list({ search, type: 'other' })).toMatchObject([{ id: ids[1] }])
-      expect(await list({ search, since: 2000 })).toMatchObject([{ id: ids[2] }, { id: ids[1] }])
-      expect(await list({ search, until: 2000 })).toMatchObject([{ id: ids[0] }])
-      expect(await list({ search, since: 2000, until: 3000, type: EVENT.type })).toEqual([])
+      expect(await list({ search, traceId: TRACE_ID })).toMatchObject([{ id: ids[1], traceId: TRACE_ID }])
+      expect(await list({ search, since: YESTERDAY + 2000 })).toMatchObject([{ id: ids[2] }, { id: ids[1] }])
+      expect(await list({ search, until: YESTERDAY + 2000 })).toMatchObject([{ id: ids[0] }])
+      expect(await list({ search, since: YESTERDAY + 2000, until: YESTERDAY + 3000, type: EVENT.type })).toEqual([])
     }
   })
 
@@ -165,8 +172,8 @@ describe('a search', () => {
       ? `generate_series(1, ${rows}) as numbers (n)`
       : `(with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ${rows}) select n from numbers)`
     const id = onPostgres
-      ? `'evt_01900000-0000-7000-8000-' || lpad(n::text, 12, '0')`
-      : `printf('evt_01900000-0000-7000-8000-%012d', n)`
+      ? `'${firstEventIdAt(YESTERDAY)}-7000-8000-' || lpad(n::text, 12, '0')`
+      : `printf('${firstEventIdAt(YESTERDAY)}-7000-8000-%012d', n)`
     await made.exec(`
       insert into keepsend_events (id, workspace_id, event_type, channels, created_at, deliveries, payload_id)
       select ${id}, 'w1', case when n = 1 then 'rare' else 'usual' end, '[]', 1, 0, n from ${numbers}`)

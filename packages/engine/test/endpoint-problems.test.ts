@@ -62,6 +62,46 @@ describe('problems', () => {
     expect(after.lastSeenAt).toBeGreaterThanOrEqual(lastSeenAt + 60_000)
   })
 
+  it('were never last seen before they were first seen, also if the clock was set back', async () => {
+    const made = await world({ a: [500, 500, 500, 500] })
+    await made.addAt('a')
+    await made.publish(4)
+    const claims = await attempted(made)
+    await made.later(HOUR_MS)
+    await made.engine.worker.settle(claims.slice(0, 1))
+    const { id, firstSeenAt } = await made.only()
+    await made.later(-HOUR_MS)
+    await made.engine.worker.settle(claims.slice(1, 2))
+    expect(await made.only()).toMatchObject({ firstSeenAt, lastSeenAt: firstSeenAt, attempts: 2 })
+    await made.later(HOUR_MS + 60_000)
+    await made.engine.worker.settle(claims.slice(2, 3))
+    expect((await made.only()).lastSeenAt).toBeGreaterThan(firstSeenAt)
+    // One that opens again is seen for the first time then, whatever the clock said before.
+    await made.engine.problems.resolve('w1', id)
+    await made.later(-2 * HOUR_MS)
+    await made.engine.worker.settle(claims.slice(3))
+    const { opened, ...again } = await made.only()
+    expect(opened).toBe(2)
+    expect(again.lastSeenAt).toBe(again.firstSeenAt)
+  })
+
+  it('and their attempts are recorded whatever text a sender gives as its reason', async () => {
+    const reason = 'net\0\ud800' as 'network'
+    const answer = { kind: 'error', reason, message: 'bad \0 text' } as const
+    const made = await world({ a: [answer, answer] })
+    await made.addAt('a')
+    await made.publish(1)
+    await made.attempt(2)
+    expect(await made.only()).toMatchObject({
+      errorClass: 'other',
+      attempts: 2,
+      deliveries: 1,
+      lastError: 'net\ufffd: bad  text',
+    })
+    const { rows } = await made.engine.attempts.list('w1', { limit: 10 })
+    expect(rows).toMatchObject([{ error: 'net\ufffd: bad  text' }, { error: 'net\ufffd: bad  text' }])
+  })
+
   it('count a replay that fails with the same error as an attempt, and not as another delivery', async () => {
     const made = await world({ a: [400, 400, 422] })
     const a = await made.addAt('a')

@@ -117,3 +117,17 @@ it('an error of the engine has at most 1,000 characters, whatever it quotes', ()
   expect(new EngineError('invalid_event', 'x'.repeat(1000)).message).toBe('x'.repeat(1000))
   expect(new EngineError('invalid_event', 'x'.repeat(1001)).message).toBe(`${'x'.repeat(999)}…`)
 })
+
+describe('a text at its bound', () => {
+  it('may be of emoji, of which each is one character', async () => {
+    const made = await api()
+    const emoji = (count: number) => '😀'.repeat(count)
+    const create = (parts: object) =>
+      read(made.call('POST', '/endpoints', { url: 'https://hooks.example.com/', eventTypes: ['*'], ...parts }))
+    const basic = (username: string, password: string) => ({ auth: { type: 'basic', username, password } })
+    for (const most of [{ description: emoji(500) }, basic(emoji(256), emoji(1024))])
+      expect(await create(most)).toMatchObject({ status: 201 })
+    for (const more of [{ description: emoji(501) }, basic(emoji(257), ''), basic('', emoji(1025))])
+      expect(await create(more)).toMatchObject({ status: 422, body: { code: 'invalid_endpoint' } })
+  })
+})

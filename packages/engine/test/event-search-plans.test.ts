@@ -39,7 +39,7 @@ async function filled(isAnalyzed: boolean) {
   const made = await recordedRig({ history: { search: ['data.id', 'data.ok'] } })
   const tables = ['keepsend_events', 'keepsend_event_search']
   if (onPostgres)
-    for (const table of ['keepsend_events_default', 'keepsend_event_search'])
+    for (const table of ['keepsend_events', 'keepsend_event_search'])
       await made.exec(`alter table ${table} set (autovacuum_enabled = off)`)
   for (const sql of fill(1, OWN)) await made.exec(sql)
   if (isAnalyzed) for (const table of tables) await made.exec(`analyze ${table}`)

@@ -42,7 +42,7 @@ async function filled(isAnalyzed: boolean) {
   const made = await recordedRig({ history: { retentionMs: 10 * DAY }, failedRetentionMs: 1e14, maxAgeMs: 300 * DAY })
   const tables = ['keepsend_payloads', 'keepsend_events', 'keepsend_attempts', 'pending_events']
   if (onPostgres)
-    for (const table of ['keepsend_payloads', 'keepsend_events_default', 'keepsend_attempts_default', 'pending_events'])
+    for (const table of ['keepsend_payloads', 'keepsend_events', 'keepsend_attempts_default', 'pending_events'])
       await made.exec(`alter table ${table} set (autovacuum_enabled = off)`)
   for (const sql of fill(1, OWN)) await made.exec(sql)
   if (isAnalyzed) for (const table of tables) await made.exec(`analyze ${table}`)

@@ -61,11 +61,7 @@ export async function deliverEvent(
   admitted = false,
 ): Promise<DeliveryOutcome> {
   const { random, retrySchedule, maxPauseMs, maxAgeMs } = deps
-  if (!deps.sender)
-    throw new EngineError(
-      'invalid_option',
-      'this engine has no sender and cannot deliver: pass a sender to createEngine',
-    )
+  if (!deps.sender) throw new EngineError('invalid_option', NO_SENDER)
   if (now - (event.replayedAt ?? event.createdAt) > maxAgeMs) {
     return { kind: 'fail', error: `${EXPIRED}: older than ${maxAgeMs} ms (maxAgeMs)` }
   }
@@ -166,6 +162,7 @@ async function readEndpoint(
 }
 
 const UNAUTHORIZED = 401
+const NO_SENDER = 'this engine has no sender and cannot deliver: pass a sender to createEngine'
 
 /** The log line of an error that no attempt should raise; the outcome is {@link INTERNAL_ERROR}. */
 export const UNEXPECTED = 'delivery attempt failed unexpectedly; it counts as a failed attempt'

@@ -30,7 +30,7 @@ const inForm: Form = (secret) => String(new URLSearchParams({ a: secret })).slic
 const inHtml: Form = (secret) =>
   secret.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 
-/** Every form in which a text is looked for. What is in hexadecimal has two cases. */
+/** Every form in which a text is looked for. Hexadecimal digits have two cases. */
 const FORMS: readonly Form[] = [
   (secret) => secret,
   inJson,

@@ -9,6 +9,7 @@ const HISTORY = {
   responses: 'none',
   bodyBytes: 0,
   events: false,
+  search: [],
   statistics: false,
   retentionMs: 86_400_000,
   bodiesRetentionMs: 86_400_000,

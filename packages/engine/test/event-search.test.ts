@@ -339,6 +339,15 @@ describe('GET /events', () => {
 })
 
 describe('retention', () => {
+  it('ends a search before maintenance has deleted what is past it, of a value and of a prefix', async () => {
+    const made = await searching()
+    await made.engine.publish({ ...EVENT, id: idAt(Date.now() - 31 * 86_400_000) })
+    const { eventId } = await made.engine.publish(EVENT)
+    expect(await found(made, { path: 'data.n', value: '7' })).toEqual([eventId])
+    expect(await found(made, { path: 'data.n', prefix: '7' })).toEqual([eventId])
+    expect((await values(made)).length).toBe(4)
+  })
+
   it('deletes the values of an event with it, in bounded batches, and leaves those of the others', async () => {
     const made = await searching()
     const old = [...Array(7).keys()].map(() => idAt(Date.now() - 31 * 86_400_000))

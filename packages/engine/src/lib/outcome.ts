@@ -35,7 +35,7 @@ export interface AttemptFacts {
 
 /** An attempt as history records it, beside its outcome. */
 export interface AttemptRecord {
-  /** The database's time of its beginning, ms since the epoch. */
+  /** The database's time of its beginning, on Workers the Worker's, ms since the epoch. */
   startedAt: number
   /** In ms, with fractions. */
   tookMs: number

@@ -169,7 +169,11 @@ async function settleWithoutAttempts<F extends FinishedDelivery>(
   const mayBeOfThem =
     isHistoryLocked || refusal.code === 'not_migrated' || (refusal.code === 'not_accepted' && !isLockTimeout(refusal))
   if (!mayBeOfThem || finished.every(({ outcome }) => !outcome.record)) return undefined
-  const settled = await settle(finished.map(withoutRecord), {}).catch(() => undefined)
+  const settled = await settle(finished.map(withoutRecord), {}).catch((error: unknown) => {
+    const fields = { ...errorFields(error), outcomes: finished.length }
+    logger.warn(fields, 'batch settle failed without its attempts too')
+    return undefined
+  })
   if (!settled) return undefined
   const fields = { ...errorFields(refusal), outcomes: finished.length }
   const why = isHistoryLocked ? ': another session has locked them' : ''

@@ -1,11 +1,12 @@
 import type { OutboxDatabase } from './database.ts'
+import type { EventStatus } from './row.ts'
 import type { Which } from './dialect.ts'
 import { eventRange } from './row-id.ts'
-import { type SqlText, joined, raw, sqlText } from './statement.ts'
+import { type SqlText, allOf, joined, raw, sqlText } from './statement.ts'
 
 /**
- * Rows that one query for a list reads from each of its parts at most, if it may skip some of them. A page that ends
- * there is incomplete.
+ * Rows that one query for a list reads from each of its parts at most; it ends as soon as the page is full. A page that
+ * ends there is incomplete.
  */
 const MAX_LOOKED = 2000
 
@@ -29,9 +30,12 @@ export interface FindOptions {
   by: 'at-rest' | 'parts' | 'keys' | 'workspace' | { eventId: string }
   /** Of the lanes, only this one. */
   endpointId?: string | undefined
-  /** Rows that the caller shows; with `filtered` it shows only some of the rows that are found. */
+  /** Only rows with this status are shown: `completed` ones are found without reading others, if there are none. */
+  status?: EventStatus | undefined
+  /** Rows that the caller shows. */
   rows: number
-  filtered: boolean
+  /** It shows all that are found, only those that meet a condition on a row of `pending_events`, or some. */
+  shows: 'all' | 'some' | { if: SqlText }
 }
 
 /** One source of rows: the tables that it needs, its ids, and the last id of a part that may have more. */
@@ -69,43 +73,74 @@ export function findStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, opti
 // As many endpoints as a workspace may have.
 const MAX_LANES = 10_000
 
-/**
- * Where a part ends. Its last row may be another workspace's, and its key would appear in the caller's cursor. So the
- * part ends at the millisecond of that row, and the next page finds the rows of that millisecond again. Only if a
- * millisecond has more rows than one query reads, it ends at the row itself.
- */
-function lastMillisecond(before: string): SqlText {
-  const millisecond = raw(`substr(min(id), 1, ${MILLISECOND_LENGTH}) || '.'`)
-  return sqlText`
-    select case when count(*) < ${MAX_LOOKED} then null when ${millisecond} < ${before} then ${millisecond} else min(id) end from looked`
-}
-
 /** Length of `evt_` and the time in a UUIDv7. A '-' follows in each id, and '.' sorts after it. */
 const MILLISECOND_LENGTH = 17
 
-function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part[] {
-  const { by, workspaceId, before, after, rows, filtered } = options
-  /** The newest rows that meet a condition, some of which may be another workspace's. */
-  const part = ({ where, by: index, order = raw('id desc'), limit = MAX_LOOKED }: Which): Part => ({
+/**
+ * The key of a row that may be another workspace's would appear in the caller's cursor. So the part ends at the millisecond of that
+ * row, and the next page finds the rows of that millisecond again. Only if a millisecond has more rows than one query reads, it
+ * ends at the row itself.
+ */
+function endOfMillisecond(before: string): SqlText {
+  const millisecond = raw(`substr(id, 1, ${MILLISECOND_LENGTH}) || '.'`)
+  return sqlText`case when ${millisecond} < ${before} then ${millisecond} else id end`
+}
+
+/** A range of rows, in the order of an index. */
+type Range = Pick<Which, 'where' | 'by' | 'order'> & {
+  /** What its rows must meet beside. */
+  isOwn?: SqlText
+  /** The cursor behind the last row that was read. */
+  end?: SqlText
+}
+
+/** The first rows of a range that the caller shows. Where it ends comes from the index alone. */
+function partOf(
+  dialect: OutboxDatabase['dialect'],
+  { where, by, order = raw('id desc'), isOwn = raw('1 = 1'), end = raw('id') }: Range,
+  { rows, shows, status }: Pick<FindOptions, 'rows' | 'shows' | 'status'>,
+): Part {
+  const most = shows === 'some' ? MAX_LOOKED : rows
+  const isShown = typeof shows === 'object' ? allOf([isOwn, shows.if]) : isOwn
+  const index = by ? dialect.by(by) : raw('')
+  const hasSome = status === 'completed' ? sqlText`and ${hasCompleted(dialect)}` : raw('')
+  const ordered = sqlText`from pending_events ${index} where ${where} ${hasSome} order by ${order}`
+  return {
     tables: [
-      sqlText`looked (id, workspace_id) as materialized (
-      select id, workspace_id from pending_events ${index ? dialect.by(index) : raw('')} where ${where} order by ${order} ${dialect.first(limit)})`,
+      sqlText`looked (id) as materialized (
+      select id from (
+        select id, ${isShown} as is_shown ${ordered} ${dialect.first(MAX_LOOKED)}) as passed
+      where is_shown ${dialect.first(most)})`,
     ],
-    ids: sqlText`select id from looked ${workspaceId === undefined ? raw('') : sqlText`where workspace_id = ${workspaceId}`}`,
-    last: sqlText`select case when count(*) >= ${limit} then min(id) end from looked`,
-  })
+    ids: raw('select id from looked'),
+    last: sqlText`
+      select case when count(*) = ${raw(String(most))} then min(id) else (
+        select ${end} from (select id ${ordered} ${dialect.nth(MAX_LOOKED)}) as edge) end from looked`,
+  }
+}
+
+/** Only a database of an earlier version has completed rows. Theirs is the first status of the index. */
+function hasCompleted(dialect: OutboxDatabase['dialect']): SqlText {
+  return sqlText`(
+        select settled.status from pending_events as settled ${dialect.by('pending_events_settled')}
+        where coalesce(settled.completed_at, -1) >= 0
+        order by settled.status, settled.completed_at, settled.id ${dialect.first(1)}) = 'completed'`
+}
+
+function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part[] {
+  const { by, workspaceId, before, after } = options
   // The rows of an event all have its time: they are in the range, or none is.
   if (typeof by === 'object') {
     // Those of another workspace that used the id are bounded by its endpoints, and no key of theirs is shown.
     const isOwn = workspaceId === undefined ? raw('') : sqlText`and workspace_id = ${workspaceId}`
     const range = eventRange(by.eventId, after !== undefined && by.eventId < after ? '' : before)
-    return [part({ where: sqlText`${range} ${isOwn}` })]
+    return [partOf(dialect, { where: sqlText`${range} ${isOwn}` }, options)]
   }
-  if (workspaceId === undefined)
-    return [part({ where: sqlText`id < ${before} ${isAbove(after ?? '')}`, limit: filtered ? MAX_LOOKED : rows })]
-  if (by === 'keys')
-    return [{ ...part({ where: sqlText`id < ${before} ${isAbove(after)}` }), last: lastMillisecond(before) }]
-  return partsOfWorkspace(dialect, part, { ...options, by, workspaceId })
+  const keys = { where: sqlText`id < ${before} ${isAbove(after ?? '')}` }
+  if (workspaceId === undefined) return [partOf(dialect, keys, options)]
+  if (by !== 'keys') return partsOfWorkspace(dialect, { ...options, by, workspaceId })
+  const isOwn = sqlText`workspace_id = ${workspaceId}`
+  return [partOf(dialect, { ...keys, isOwn, end: endOfMillisecond(before) }, options)]
 }
 
 interface WorkspaceOptions extends FindOptions {
@@ -119,23 +154,23 @@ function isAbove(after: string | undefined): SqlText {
 
 function partsOfWorkspace(
   dialect: OutboxDatabase['dialect'],
-  part: (which: Which) => Part,
-  { by, workspaceId, endpointId, before, after, rows, filtered }: WorkspaceOptions,
+  { by, workspaceId, endpointId, before, after, ...shown }: WorkspaceOptions,
 ): Part[] {
-  const most = filtered ? MAX_LOOKED : rows
   const mine = dialect.ofWorkspace(workspaceId, { before, ...(after !== undefined && { after }) })
-  const atRest = part({
-    where: sqlText`${AT_REST} and ${mine.where}`,
-    by: 'pending_events_at_rest',
-    order: mine.newestFirst,
-    limit: most,
-  })
+  const order = mine.newestFirst
+  const atRest = partOf(
+    dialect,
+    { where: sqlText`${AT_REST} and ${mine.where}`, by: 'pending_events_at_rest', order },
+    shown,
+  )
   switch (by) {
     case 'at-rest':
       return [atRest]
     case 'workspace':
-      return [part({ where: mine.where, by: 'pending_events_workspace', order: mine.newestFirst, limit: most })]
-    case 'parts':
+      return [partOf(dialect, { where: mine.where, by: 'pending_events_workspace', order }, shown)]
+    case 'parts': {
+      const { rows, shows } = shown
+      const most = shows === 'all' ? rows : MAX_LOOKED
       return [
         atRest,
         {
@@ -156,5 +191,6 @@ function partsOfWorkspace(
           last: raw('select null'),
         },
       ]
+    }
   }
 }

@@ -3,14 +3,12 @@ import { type SqlText, allOf, raw, sqlText } from '@keepsend/outbox/internal'
 import { hasIndex } from '../has-index.ts'
 import { firstIdAtTime } from '../history/attempt-id.ts'
 import { type AttemptRange, attemptRange, upperId } from '../history/attempt-range.ts'
+import { boundedPage } from '../history/bounded-page.ts'
 import { readByIndex } from '../history/read-by-index.ts'
 import { partitionBounds, retainedAttempts } from '../history/retained-attempts.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { DELIVERED, type DeliveredAttempt, isLast } from './delivered.ts'
 import type { DeliveryFilter } from './delivery-filter.ts'
-
-// Attempts that a page reads at most; it ends as soon as it is full.
-const MAX_READ = 2000
 
 export interface DeliveredFilter extends Pick<
   DeliveryFilter,
@@ -34,7 +32,8 @@ export interface DeliveredPage {
 }
 
 /** A range of attempts, whose positions are in one of its columns. */
-interface Order extends AttemptRange {
+interface Order {
+  range: AttemptRange
   position: SqlText
   /** The lowest position. */
   least: SqlText
@@ -59,23 +58,14 @@ export async function findDelivered(
   const { since, until, before, eventId } = filter
   const upper = upperId(dialect, eventId === undefined ? before : undefined, until)
   const bounds = eventId === undefined ? await partitionBounds(db, history, { since, upper }) : []
-  const { index, position, newestFirst, least, from } = orderOf(dialect, history, { ...filter, upper, bounds })
+  const order = orderOf(dialect, history, { ...filter, upper, bounds })
+  const { index } = order.range
   if (dialect.isBilled && UNBILLED.has(index) && !(await hasIndex(db, String(index)))) return undefined
-  const attempt = sqlText`keepsend_attempts as attempt ${index === undefined ? raw('') : dialect.by(index)}`
-  // The end comes from the index alone. Down to it the rows are compared, until the page is full. The `case` hides the comparisons
-  // from the planner, so that it can only use the range.
+  const compared = comparisonsOf(dialect, history, filter)
   const { rows } = await readByIndex<Found>(
     db,
     sqlText`
-    with seen (position) as materialized (
-      select ${position} from ${attempt} where ${from(least)} order by ${newestFirst} ${dialect.first(MAX_READ)}),
-    edge (newest, reached) as materialized (
-      select max(position), case when count(*) = ${raw(String(MAX_READ))} then min(position) end from seen),
-    page (id) as materialized (
-      select attempt.id from ${attempt}
-      where ${from(sqlText`coalesce((select reached from edge), ${least})`)}
-        and case when ${allOf(comparisonsOf(dialect, history, filter))} then true else false end
-      order by ${newestFirst} ${dialect.first(filter.rows)})
+    with ${boundedPage(db, { ...order, compared, rows: filter.rows })}
     select cast(edge.newest as text) as "newest", cast(edge.reached as text) as "reached", ${DELIVERED}
     from edge left join keepsend_attempts as attempt on ${allOf([sqlText`attempt.id ${dialect.among(raw('select page.id from page'))}`, ...bounds])}`,
   )
@@ -119,17 +109,18 @@ function orderOf(
         : sqlText`and case when attempt.workspace_id = ${workspaceId} then true else false end`
     const last = before !== undefined && before < end ? before : end
     return {
-      index: 'keepsend_attempts_delivery',
+      range: {
+        index: 'keepsend_attempts_delivery',
+        newestFirst: raw('attempt.delivery_id desc, attempt.gen desc'),
+        // Another workspace that used the id has a bounded number of attempts of it, and none of their positions is shown.
+        from: (least) => sqlText`attempt.delivery_id >= ${least} and attempt.delivery_id < ${last} ${isOwn}`,
+      },
       position: raw('attempt.delivery_id'),
-      newestFirst: raw('attempt.delivery_id desc, attempt.gen desc'),
       least: sqlText`cast(${`${eventId}.`} as text)`,
-      // Another workspace that used the id has a bounded number of attempts of it, and none of their positions is shown.
-      from: (least) => sqlText`attempt.delivery_id >= ${least} and attempt.delivery_id < ${last} ${isOwn}`,
     }
   }
-  const range = { upper, isOfFailures: false, bounds }
   return {
-    ...attemptRange(dialect, { workspaceId, endpointId }, range),
+    range: attemptRange(dialect, { workspaceId, endpointId }, { upper, isOfFailures: false, bounds }),
     position: raw('attempt.id'),
     least: retainedAttempts({ dialect }, { ...history, workspaceId }, since).least,
   }

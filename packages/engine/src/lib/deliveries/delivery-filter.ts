@@ -82,37 +82,37 @@ export function canBeDelivered({ status, errorClass, httpStatus, httpClass }: Co
   return httpStatus === undefined || (httpStatus >= 200 && httpStatus <= 299)
 }
 
-/** The conditions on a row `delivery` of `pending_events` that are compared row by row. */
+/** The conditions on a row of `pending_events` that are compared row by row. */
 export function rowConditions(dialect: DialectName, filter: Compared): SqlText[] {
   const { status, endpointId, type, errorClass, httpStatus, httpClass } = filter
   const conditions: SqlText[] = []
-  if (status !== undefined) conditions.push(sqlText`delivery.status = ${status}`)
-  if (endpointId !== undefined) conditions.push(sqlText`delivery.endpoint_id = ${endpointId}`)
-  if (type !== undefined) conditions.push(sqlText`delivery.event_type = ${type}`)
+  if (status !== undefined) conditions.push(sqlText`pending_events.status = ${status}`)
+  if (endpointId !== undefined) conditions.push(sqlText`pending_events.endpoint_id = ${endpointId}`)
+  if (type !== undefined) conditions.push(sqlText`pending_events.event_type = ${type}`)
   if (errorClass !== undefined) conditions.push(sqlText`${ERROR_CLASS[dialect]} = ${errorClass}`)
-  if (httpStatus !== undefined) conditions.push(sqlText`delivery.last_status = ${httpStatus}`)
+  if (httpStatus !== undefined) conditions.push(sqlText`pending_events.last_status = ${httpStatus}`)
   if (httpClass !== undefined) conditions.push(IS_OF_CLASS[httpClass])
   return conditions
 }
 
-const NO_STATUS = raw('delivery.last_status is null')
+const NO_STATUS = raw('pending_events.last_status is null')
 
 const IS_OF_CLASS: Record<HttpClass, SqlText> = {
-  '2xx': raw('delivery.last_status between 200 and 299'),
-  '3xx': raw('delivery.last_status between 300 and 399'),
-  '4xx': raw('delivery.last_status between 400 and 499'),
+  '2xx': raw('pending_events.last_status between 200 and 299'),
+  '3xx': raw('pending_events.last_status between 300 and 399'),
+  '4xx': raw('pending_events.last_status between 400 and 499'),
   // A status beyond 599 is treated as a server error (RFC 9110, section 15).
-  '5xx': raw('delivery.last_status >= 500'),
-  no_response: allOf([NO_STATUS, raw('delivery.last_error is not null')]),
-  none_yet: allOf([NO_STATUS, raw('delivery.last_error is null')]),
+  '5xx': raw('pending_events.last_status >= 500'),
+  no_response: allOf([NO_STATUS, raw('pending_events.last_error is not null')]),
+  none_yet: allOf([NO_STATUS, raw('pending_events.last_error is null')]),
 }
 
 /** The class of a row's error as `classOf` has it, in SQL: the word before the colon, or the class of the status. */
 function errorClassIn(word: string): SqlText {
-  const digit = `case when substr(delivery.last_error, 1, 5) = 'HTTP ' then substr(delivery.last_error, 6, 1)
-    else substr(cast(delivery.last_status as text), 1, 1) end`
+  const digit = `case when substr(pending_events.last_error, 1, 5) = 'HTTP ' then substr(pending_events.last_error, 6, 1)
+    else substr(cast(pending_events.last_status as text), 1, 1) end`
   return sqlText`
-    case when delivery.last_error is null then null
+    case when pending_events.last_error is null then null
       when ${raw(word)} in (${NAMES}) then ${raw(word)}
       when ${raw(digit)} in ('3', '4') then 'http_' || ${raw(digit)} || 'xx'
       when ${raw(digit)} between '5' and '9' then 'http_5xx'
@@ -125,6 +125,6 @@ const NAMES = joined(
 )
 
 const ERROR_CLASS: Record<DialectName, SqlText> = {
-  sqlite: errorClassIn(`substr(delivery.last_error, 1, instr(delivery.last_error || ':', ':') - 1)`),
-  postgres: errorClassIn(`split_part(delivery.last_error, ':', 1)`),
+  sqlite: errorClassIn(`substr(pending_events.last_error, 1, instr(pending_events.last_error || ':', ':') - 1)`),
+  postgres: errorClassIn(`split_part(pending_events.last_error, ':', 1)`),
 }

@@ -78,10 +78,10 @@ export function createDeliveryLists(db: OutboxDatabase, { rowsStart, ...deps }: 
       const { limit, before = BEHIND_EVERY_EVENT } = options
       checkWorkspaceId(workspaceId)
       checkBounds('limit', limit, 1, MAX_LIMIT)
-      // `filtered`: an event has many rows, so a page of `limit` rows would show few events.
+      // `some`: an event has many rows, so a page of `limit` rows would show few events.
       const by = await anyState()
       const range = keysBetween(options, before)
-      const found = findStatement(db, { ...range, workspaceId, by, rows: limit + 1, filtered: true })
+      const found = findStatement(db, { ...range, workspaceId, by, rows: limit + 1, shows: 'some' })
       // Two workspaces may have published under one event id.
       const { rows } = await db.run<Found<Counted>>(sqlText`
         ${found},

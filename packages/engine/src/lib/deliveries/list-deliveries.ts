@@ -75,15 +75,15 @@ async function findRows(
   { limit, ...filter }: DeliveryFilter & Owner & Pick<FindOptions, 'by' | 'after'> & { before: string },
 ): Promise<{ page: Page<DeliveryState>; isSeen: boolean }> {
   const conditions = rowConditions(db.dialect.name, filter)
-  const { workspaceId, before, after, by, endpointId } = filter
-  const filtered = conditions.length > 0
-  const found = findStatement(db, { workspaceId, before, after, by, endpointId, rows: limit + 1, filtered })
+  const { workspaceId, before, after, by, endpointId, status } = filter
+  const shows = conditions.length === 0 ? 'all' : { if: allOf(conditions) }
+  const found = findStatement(db, { workspaceId, before, after, by, endpointId, status, rows: limit + 1, shows })
   const { rows } = await db.run<Found<Row & { id: string }>>(sqlText`
     ${found}
-    select reached.id as "reached", reached.complete as "complete", ${pendingEvents.except(['payload'], 'delivery')}
-    from reached left join pending_events as delivery
-      on ${allOf([sqlText`delivery.id ${db.dialect.among(REACHED)}`, ...conditions])}
-    order by delivery.id desc ${limitTo(limit + 1)}`)
+    select reached.id as "reached", reached.complete as "complete", ${pendingEvents.except(['payload'], 'pending_events')}
+    from reached left join pending_events
+      on ${allOf([sqlText`pending_events.id ${db.dialect.among(REACHED)}`, ...conditions])}
+    order by pending_events.id desc ${limitTo(limit + 1)}`)
   const page = pageOf(rows, limit, ({ reached: _reached, complete: _complete, ...row }) => toState(row))
   return { page, isSeen: rows[0]?.complete === 1 }
 }

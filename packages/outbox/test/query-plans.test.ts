@@ -105,12 +105,12 @@ const STATEMENTS: [string, SqlText, string[]][] = [
     oldestStatement(db, { withHeld: true }),
     [READY, 'INDEX pending_events_due', 'INDEX pending_events_held (endpoint_id'],
   ],
-  ['list of what is at rest', list('at-rest'), ['INDEX pending_events_at_rest (workspace_id=? AND id<?)']],
+  ['list of what is at rest', list('at-rest'), ['INDEX pending_events_at_rest (workspace_id=? AND id>? AND id<?)']],
   [
     'list of all parts',
     list('parts'),
     [
-      'INDEX pending_events_at_rest (workspace_id=? AND id<?)',
+      'INDEX pending_events_at_rest (workspace_id=? AND id>? AND id<?)',
       'INDEX pending_events_ready (workspace_id=?',
       'INDEX pending_events_due',
     ],

@@ -98,13 +98,12 @@ type Range = Pick<Which, 'where' | 'by' | 'order'> & {
 function partOf(
   dialect: OutboxDatabase['dialect'],
   { where, by, order = raw('id desc'), isOwn = raw('1 = 1'), end = raw('id') }: Range,
-  { rows, shows, status }: Pick<FindOptions, 'rows' | 'shows' | 'status'>,
+  { rows, shows }: Pick<FindOptions, 'rows' | 'shows'>,
 ): Part {
   const most = shows === 'some' ? MAX_LOOKED : rows
   const isShown = typeof shows === 'object' ? allOf([isOwn, shows.if]) : isOwn
   const index = by ? dialect.by(by) : raw('')
-  const hasSome = status === 'completed' ? sqlText`and ${hasCompleted(dialect)}` : raw('')
-  const ordered = sqlText`from pending_events ${index} where ${where} ${hasSome} order by ${order}`
+  const ordered = sqlText`from pending_events ${index} where ${where} order by ${order}`
   return {
     tables: [
       sqlText`looked (id) as materialized (
@@ -119,12 +118,17 @@ function partOf(
   }
 }
 
-/** Only a database of an earlier version has completed rows. Theirs is the first status of the index. */
-function hasCompleted(dialect: OutboxDatabase['dialect']): SqlText {
-  return sqlText`(
+/**
+ * Above which key rows are read: if completed ones are asked for and there are none, above all. Only a database of an earlier
+ * version has some; theirs is the first status of the index.
+ */
+function lowestKey(dialect: OutboxDatabase['dialect'], { status, before, after = '' }: FindOptions): string | SqlText {
+  if (status !== 'completed') return after
+  return sqlText`case (
         select settled.status from pending_events as settled ${dialect.by('pending_events_settled')}
         where coalesce(settled.completed_at, -1) >= 0
-        order by settled.status, settled.completed_at, settled.id ${dialect.first(1)}) = 'completed'`
+        order by settled.status, settled.completed_at, settled.id ${dialect.first(1)})
+      when 'completed' then ${after} else ${before} end`
 }
 
 function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part[] {
@@ -136,9 +140,10 @@ function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part
     const range = eventRange(by.eventId, after !== undefined && by.eventId < after ? '' : before)
     return [partOf(dialect, { where: sqlText`${range} ${isOwn}` }, options)]
   }
-  const keys = { where: sqlText`id < ${before} ${isAbove(after ?? '')}` }
+  const lowest = lowestKey(dialect, options)
+  const keys = { where: sqlText`id < ${before} and id > ${lowest}` }
   if (workspaceId === undefined) return [partOf(dialect, keys, options)]
-  if (by !== 'keys') return partsOfWorkspace(dialect, { ...options, by, workspaceId })
+  if (by !== 'keys') return partsOfWorkspace(dialect, { ...options, by, workspaceId, lowest })
   const isOwn = sqlText`workspace_id = ${workspaceId}`
   return [partOf(dialect, { ...keys, isOwn, end: endOfMillisecond(before) }, options)]
 }
@@ -146,17 +151,14 @@ function partsOf(dialect: OutboxDatabase['dialect'], options: FindOptions): Part
 interface WorkspaceOptions extends FindOptions {
   by: 'at-rest' | 'parts' | 'workspace'
   workspaceId: string
-}
-
-function isAbove(after: string | undefined): SqlText {
-  return after === undefined ? raw('') : sqlText`and id > ${after}`
+  lowest: string | SqlText
 }
 
 function partsOfWorkspace(
   dialect: OutboxDatabase['dialect'],
-  { by, workspaceId, endpointId, before, after, ...shown }: WorkspaceOptions,
+  { by, workspaceId, endpointId, before, after = '', lowest, ...shown }: WorkspaceOptions,
 ): Part[] {
-  const mine = dialect.ofWorkspace(workspaceId, { before, ...(after !== undefined && { after }) })
+  const mine = dialect.ofWorkspace(workspaceId, { before, after: lowest })
   const order = mine.newestFirst
   const atRest = partOf(
     dialect,
@@ -174,9 +176,7 @@ function partsOfWorkspace(
       return [
         atRest,
         {
-          tables: [
-            dialect.newestInLine({ workspaceId, endpointId, before, after: after ?? '', rows: most, ofEach: rows }),
-          ],
+          tables: [dialect.newestInLine({ workspaceId, endpointId, before, after, rows: most, ofEach: rows })],
           ids: raw('select id from line'),
           last: raw('select min(id) from line group by part having count(*) >= max(most)'),
         },
@@ -187,7 +187,7 @@ function partsOfWorkspace(
       where status = 'pending' and due_at is not null and ready = 0
       order by due_at, id ${dialect.first(MAX_LOOKED)})`,
           ],
-          ids: sqlText`select id from due_first where workspace_id = ${workspaceId} and id < ${before} ${isAbove(after)}`,
+          ids: sqlText`select id from due_first where workspace_id = ${workspaceId} and id < ${before} and id > ${after}`,
           last: raw('select null'),
         },
       ]

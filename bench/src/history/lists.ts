@@ -91,13 +91,16 @@ function listRows(name: string, sizes: readonly number[], found: readonly (reado
   })
 }
 
-/** The largest table beside the smallest one whose pages are as full: a shorter page costs less. */
+// Of the largest table's, in rows.
+const AS_FULL = 0.9
+
+/** The largest table beside the smallest one whose pages are about as full: a shorter page costs less. */
 function growthOf(found: readonly (readonly ListFound[])[]): number | undefined {
   const p50 = (answers: readonly ListFound[] | undefined, of: (answer: ListFound) => number): number | undefined =>
     answers && quantile(answers.map(of), 0.5)
   const largest = found.at(-1)
   const fullest = p50(largest, ({ rows }) => rows)
-  const base = found.find((answers) => p50(answers, ({ rows }) => rows) === fullest)
+  const base = found.find((answers) => (p50(answers, ({ rows }) => rows) ?? 0) >= (fullest ?? 0) * AS_FULL)
   return ratio(
     p50(largest, ({ ms }) => ms),
     p50(base, ({ ms }) => ms),

@@ -72,8 +72,15 @@ async function ask({ engine, keys }: Filled, at: number, request: (typeof REQUES
   const text = await response.text()
   const ms = performance.now() - start
   if (response.status !== 200) throw new Error(`${request.name} answered ${response.status}: ${text}`)
-  const { data } = JSON.parse(text) as { data: unknown[] }
-  return { ms, rows: data.length }
+  const { data } = JSON.parse(text) as { data: object[] }
+  return { ms, rows: data.flatMap(partsOf).length }
+}
+
+/** An entry of a page; of figures by hour the hours that have some. */
+function partsOf(entry: object): unknown[] {
+  if (!('buckets' in entry)) return [entry]
+  const hours = entry.buckets as Record<string, unknown>[]
+  return hours.filter(({ at: _, ...counts }) => Object.values(counts).some((count) => count !== 0))
 }
 
 /** Deletes a week, as an engine whose retention is shorter by seven days does. */

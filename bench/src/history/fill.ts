@@ -30,6 +30,7 @@ export async function fillHistory(db: OutboxDatabase, count: number): Promise<vo
   const { rows } = await db.run<{ now: number }>(sqlText`select ms as "now" from keepsend_clock`)
   const from = Number(rows[0]?.now) - DAYS * DAY_MS
   const step = (DAYS * DAY_MS - 3_600_000) / count
+  if (db.dialect.name === 'postgres') await attachDays(db, from)
   for (let first = 0; first < count; first += SLICE)
     await db.run(insertAttempts(db, { first, most: Math.min(SLICE, count - first), from, step, count }))
   await db.run(sqlText`
@@ -46,6 +47,26 @@ export async function fillHistory(db: OutboxDatabase, count: number): Promise<vo
     select endpoint_id, error_class, coalesce(http_status, 0), workspace_id, min(started_at), min(started_at), max(started_at),
       count(*), count(*), max(error), max(delivery_id)
     from keepsend_attempts where outcome = 'failed' group by 1, 2, 3, 4`)
+}
+
+// Of a retention of 30 days.
+const PARTITION_DAYS = 2
+
+/** The partitions of the days before today, as maintenance has attached them while they were ahead. */
+async function attachDays(db: OutboxDatabase, from: number): Promise<void> {
+  const { rows } = await db.run<{ today: string }>(
+    raw(`select min(substr(relname, 19)) as "today" from pg_class where relname ~ '^keepsend_attempts_[0-9]+$'`),
+  )
+  const today = Number(rows[0]?.today)
+  const firstDay = Math.floor(from / DAY_MS)
+  for (let day = today - PARTITION_DAYS; day > firstDay - PARTITION_DAYS; day -= PARTITION_DAYS) {
+    const [first, end] = [day, day + PARTITION_DAYS].map((at) => BigInt(at * DAY_MS) << 20n)
+    await db.run(
+      raw(
+        `create table keepsend_attempts_${day} partition of keepsend_attempts for values from (${first}) to (${end})`,
+      ),
+    )
+  }
 }
 
 interface Slice {

@@ -39,8 +39,6 @@ export interface Dialect {
   keys(ids: readonly string[]): SqlText
   /** `limit n` for a query that must follow the order of an index however many rows the planner expects. */
   first(rows: number): SqlText
-  /** The same for the row with this number alone: the first is 1. */
-  nth(row: number): SqlText
   /** `in` for the few keys that a subquery finds, phrased so that the planner uses the primary key. */
   among(found: SqlText): SqlText
   /**

@@ -82,39 +82,41 @@ const MILLISECOND_LENGTH = 17
  * ends at the row itself.
  */
 function endOfMillisecond(before: string): SqlText {
-  const millisecond = raw(`substr(id, 1, ${MILLISECOND_LENGTH}) || '.'`)
-  return sqlText`case when ${millisecond} < ${before} then ${millisecond} else id end`
+  const millisecond = raw(`substr(min(id), 1, ${MILLISECOND_LENGTH}) || '.'`)
+  return sqlText`case when ${millisecond} < ${before} then ${millisecond} else min(id) end`
 }
 
 /** A range of rows, in the order of an index. */
 type Range = Pick<Which, 'where' | 'by' | 'order'> & {
   /** What its rows must meet beside. */
   isOwn?: SqlText
-  /** The cursor behind the last row that was read. */
+  /** The cursor behind the last row that was read, if that is not shown. */
   end?: SqlText
 }
 
-/** The first rows of a range that the caller shows. Where it ends comes from the index alone. */
+const LAST = raw(String(MAX_LOOKED))
+
+/** The first rows of a range that the caller shows, and the last that is read. */
 function partOf(
   dialect: OutboxDatabase['dialect'],
-  { where, by, order = raw('id desc'), isOwn = raw('1 = 1'), end = raw('id') }: Range,
+  { where, by, order = raw('id desc'), isOwn = raw('1 = 1'), end = raw('min(id)') }: Range,
   { rows, shows }: Pick<FindOptions, 'rows' | 'shows'>,
 ): Part {
   const most = shows === 'some' ? MAX_LOOKED : rows
   const isShown = typeof shows === 'object' ? allOf([isOwn, shows.if]) : isOwn
   const index = by ? dialect.by(by) : raw('')
-  const ordered = sqlText`from pending_events ${index} where ${where} order by ${order}`
   return {
     tables: [
-      sqlText`looked (id) as materialized (
-      select id from (
-        select id, ${isShown} as is_shown ${ordered} ${dialect.first(MAX_LOOKED)}) as passed
-      where is_shown ${dialect.first(most)})`,
+      sqlText`passed (id, is_shown) as (
+      select id, ${isShown} from pending_events ${index} where ${where} order by ${order} ${dialect.first(MAX_LOOKED)}),
+    numbered (id, is_shown, nth) as (select id, is_shown, row_number() over () from passed),
+    looked (id, is_shown, nth) as materialized (
+      select id, is_shown, nth from numbered where is_shown or nth = ${LAST} ${dialect.first(most)})`,
     ],
-    ids: raw('select id from looked'),
+    ids: raw('select id from looked where is_shown'),
     last: sqlText`
-      select case when count(*) = ${raw(String(most))} then min(id) else (
-        select ${end} from (select id ${ordered} ${dialect.nth(MAX_LOOKED)}) as edge) end from looked`,
+      select case when count(case when is_shown then 1 end) = ${raw(String(most))} then min(id)
+        when max(nth) = ${LAST} then ${end} end from looked`,
   }
 }
 

@@ -1,5 +1,5 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type SqlText, allOf, raw, sqlText } from '@keepsend/outbox/internal'
+import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 import { hasIndex } from '../has-index.ts'
 import { firstIdAtTime } from '../history/attempt-id.ts'
 import { type AttemptRange, attemptRange, upperId } from '../history/attempt-range.ts'
@@ -25,8 +25,6 @@ export interface DeliveredFilter extends Pick<
 
 export interface DeliveredPage {
   rows: DeliveredAttempt[]
-  /** The newest position that was read; null if there is nothing to read. */
-  newest: string | null
   /** All were found down to this position; null if none is left. */
   reached: string | null
 }
@@ -34,7 +32,7 @@ export interface DeliveredPage {
 /** A range of attempts, whose positions are in one of its columns. */
 interface Order {
   range: AttemptRange
-  position: SqlText
+  position: 'id' | 'delivery_id'
   /** The lowest position. */
   least: SqlText
 }
@@ -62,16 +60,16 @@ export async function findDelivered(
   const { index } = order.range
   if (dialect.isBilled && UNBILLED.has(index) && !(await hasIndex(db, String(index)))) return undefined
   const compared = comparisonsOf(dialect, history, filter)
+  const page = boundedPage(db, { ...order, compared, rows: filter.rows })
   const { rows } = await readByIndex<Found>(
     db,
     sqlText`
-    with ${boundedPage(db, { ...order, compared, rows: filter.rows })}
-    select cast(edge.newest as text) as "newest", cast(edge.reached as text) as "reached", ${DELIVERED}
-    from edge left join keepsend_attempts as attempt on ${allOf([sqlText`attempt.id ${dialect.among(raw('select page.id from page'))}`, ...bounds])}`,
+    with ${page.tables}
+    select cast(edge.reached as text) as "reached", ${DELIVERED} from edge ${page.join}`,
   )
-  const [{ newest, reached } = { newest: null, reached: null }] = rows
+  const [{ reached } = { reached: null }] = rows
   const found = rows.filter((row) => row.id !== null)
-  return { rows: found.toSorted(eventId === undefined ? lastSettledFirst : lastIdFirst), newest, reached }
+  return { rows: found.toSorted(eventId === undefined ? lastSettledFirst : lastIdFirst), reached }
 }
 
 // Sorted here: to a planner that follows indexes an order is a reason to read all of the primary key.
@@ -83,7 +81,7 @@ function lastIdFirst(one: DeliveredAttempt, other: DeliveredAttempt): number {
   return one.id < other.id ? 1 : -1
 }
 
-type Edge = Pick<DeliveredPage, 'newest' | 'reached'>
+type Edge = Pick<DeliveredPage, 'reached'>
 
 /** If none was found, one row with only the edge. */
 type Found = (Edge & DeliveredAttempt) | (Edge & { id: null })
@@ -115,13 +113,13 @@ function orderOf(
         // Another workspace that used the id has a bounded number of attempts of it, and none of their positions is shown.
         from: (least) => sqlText`attempt.delivery_id >= ${least} and attempt.delivery_id < ${last} ${isOwn}`,
       },
-      position: raw('attempt.delivery_id'),
+      position: 'delivery_id',
       least: sqlText`cast(${`${eventId}.`} as text)`,
     }
   }
   return {
     range: attemptRange(dialect, { workspaceId, endpointId }, { upper, isOfFailures: false, bounds }),
-    position: raw('attempt.id'),
+    position: 'id',
     least: retainedAttempts({ dialect }, { ...history, workspaceId }, since).least,
   }
 }

@@ -112,7 +112,7 @@ function byTime(db: OutboxDatabase, stored: Page<DeliveryState>, delivered: Deli
       {
         entries: attempts,
         next: next === undefined ? undefined : { position: next, key: settledAt(dialect.name, next) },
-        start: String(BigInt(delivered.newest ?? 0) + 1n),
+        start: String(BigInt(attempts[0]?.position ?? 0) + 1n),
       },
     ],
     limit,

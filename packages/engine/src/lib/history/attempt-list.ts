@@ -130,11 +130,11 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
         throw new EngineError('not_retained', NO_INDEX)
       const { least, hasBody } = retainedAttempts(db, { ...history, workspaceId }, since)
       const compared = comparisonsOf(workspaceId, filter)
+      const page = boundedPage(db, { range, least, position: 'id', compared, rows: limit + 1 })
       const statement = sqlText`
-        with ${boundedPage(db, { range, least, position: raw('attempt.id'), compared, rows: limit + 1 })}
+        with ${page.tables}
         select cast(edge.reached as text) as "reached", ${attemptRows.except(['headers', 'body'], 'attempt')}, ${bodyIf(hasBody)}
-        from edge left join keepsend_attempts as attempt
-          on ${allOf([sqlText`attempt.id ${dialect.among(raw('select page.id from page'))}`, ...bounds])}`
+        from edge ${page.join}`
       const { rows } = await (isOrdered ? readByIndex<FoundAttempt>(db, statement) : db.run<FoundAttempt>(statement))
       return pageOf(rows, limit)
     },

@@ -34,7 +34,10 @@ function durationOf(bin: number): number {
 
 /** Adds the counts of a sketch to those of others. */
 export function addSketch(into: Map<number, number>, sketch: Sketch): void {
-  for (const [bin, count] of Object.entries(sketch)) into.set(Number(bin), (into.get(Number(bin)) ?? 0) + count)
+  for (const name in sketch) {
+    const bin = Number(name)
+    into.set(bin, (into.get(bin) ?? 0) + (sketch[name] ?? 0))
+  }
 }
 
 /**

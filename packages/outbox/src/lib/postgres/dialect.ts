@@ -26,7 +26,6 @@ export const postgresDialect: Dialect = {
   oneOf: (values) => sqlText`= any (${texts(values)})`,
   keys: (ids) => among(sqlText`select value from unnest(${texts(ids)}) as listed (value)`),
   first,
-  nth: (row) => sqlText`${first(1)} offset (select cast(${row - 1} as bigint))`,
   among,
   lock: (how, table) =>
     raw(`${how === 'share' ? 'for share' : 'for update'} of ${table}${how === 'pick' ? ' skip locked' : ''}`),

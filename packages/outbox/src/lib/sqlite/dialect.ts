@@ -22,7 +22,6 @@ export const sqliteDialect: Dialect = {
   oneOf,
   keys: (ids) => sqlText`in (${listed(ids)})`,
   first: limitTo,
-  nth: (row) => sqlText`${limitTo(1)} offset cast(${row - 1} as bigint)`,
   among: (found) => sqlText`in (${found})`,
   lock: () => NOTHING,
   clockBeside: { now: clock(), from: NOTHING },

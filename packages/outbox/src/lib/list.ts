@@ -107,11 +107,13 @@ function partOf(
   const index = by ? dialect.by(by) : raw('')
   return {
     tables: [
-      sqlText`passed (id, is_shown) as (
-      select id, ${isShown} from pending_events ${index} where ${where} order by ${order} ${dialect.first(MAX_LOOKED)}),
-    numbered (id, is_shown, nth) as (select id, is_shown, row_number() over () from passed),
-    looked (id, is_shown, nth) as materialized (
-      select id, is_shown, nth from numbered where is_shown or nth = ${LAST} ${dialect.first(most)})`,
+      // Nested: SQLite would read all rows of a table that is named, and not end when the page is full.
+      sqlText`looked (id, is_shown, nth) as materialized (
+      select id, is_shown, nth from (
+        select id, is_shown, row_number() over () as nth from (
+          select id, ${isShown} as is_shown from pending_events ${index}
+          where ${where} order by ${order} ${dialect.first(MAX_LOOKED)}) as passed) as numbered
+      where is_shown or nth = ${LAST} ${dialect.first(most)})`,
     ],
     ids: raw('select id from looked where is_shown'),
     last: sqlText`

@@ -31,12 +31,14 @@ export function boundedPage(
   const isPartitioned = dialect.name === 'postgres'
   const columns = raw(isPartitioned ? 'attempt.*' : `attempt.${position} as ${position}, attempt.id as attempt_id`)
   const by = index === undefined ? raw('') : dialect.by(index)
+  // Nested: SQLite would read all attempts of a table that is named, and not end when the page is full.
   const tables = sqlText`
-        passed as (
-          select ${columns}, ${allOf([raw('1 = 1'), ...compared])} as is_shown from keepsend_attempts as attempt ${by}
-          where ${from(least)} order by ${newestFirst} ${dialect.first(MAX_READ)}),
-        numbered as (select passed.*, row_number() over () as nth from passed),
-        page as materialized (select * from numbered where is_shown or nth = ${LAST} ${dialect.first(rows)}),
+        page as materialized (
+          select * from (
+            select passed.*, row_number() over () as nth from (
+              select ${columns}, ${allOf([raw('1 = 1'), ...compared])} as is_shown from keepsend_attempts as attempt ${by}
+              where ${from(least)} order by ${newestFirst} ${dialect.first(MAX_READ)}) as passed) as numbered
+          where is_shown or nth = ${LAST} ${dialect.first(rows)}),
         edge (reached) as (select max(page.${raw(position)}) from page where page.nth = ${LAST})`
   const join = isPartitioned
     ? raw('left join page as attempt on attempt.is_shown')

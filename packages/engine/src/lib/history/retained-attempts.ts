@@ -44,7 +44,7 @@ export function retainedAttempts(
  */
 export async function partitionBounds(
   db: OutboxDatabase,
-  { retentionMs }: Pick<HistoryOptions, 'retentionMs'>,
+  { retentionMs = Infinity }: Partial<Pick<HistoryOptions, 'retentionMs'>>,
   { since = 0, upper }: { since?: number | undefined; upper: bigint },
 ): Promise<SqlText[]> {
   const { name } = db.dialect

@@ -1,6 +1,8 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type Row, type SqlText, clock, joined, raw, sqlText } from '@keepsend/outbox/internal'
 import { idTime } from '../history/attempt-id.ts'
+import { upperId } from '../history/attempt-range.ts'
+import { partitionBounds } from '../history/retained-attempts.ts'
 import { type Pass, begin, doneTime, doneTo, isBehindPass, passesOf } from './passes.ts'
 import { type SumsScope, oneOf, recentAttempts } from './recent-attempts.ts'
 import { SPAN_MS, type Span, spansOf } from './spans.ts'
@@ -45,7 +47,8 @@ export async function readSums(
   const passes = passesOf(spans)
   const end = sqlText`${least}(${time(since + most * SPAN_MS[by])}, ${until === undefined ? sqlText`${clock()} + 1` : time(until)})`
   const range = { by, since: time(since), until: end }
-  const recent = recentAttempts(db, scope, range)
+  const bounds = await partitionBounds(db, {}, { since, upper: upperId(db.dialect, undefined, until) })
+  const recent = recentAttempts(db, scope, { ...range, bounds })
   const levels = spans.slice(0, spans.indexOf(by) + 1).map((span) => {
     const pass = span === by ? undefined : passes.find(({ source }) => source === span)
     return { times: timesOf(db, span, range, pass), sums: sumsOf(db, span, scope, pass) }

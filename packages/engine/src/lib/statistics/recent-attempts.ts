@@ -17,6 +17,8 @@ export interface SumsRange {
   by: Span
   since: SqlText
   until: SqlText
+  /** Of every look at attempts: see `partitionBounds`. */
+  bounds: readonly SqlText[]
 }
 
 // Those of the last one to two and a half minutes, if maintenance runs. They take 10 to 20 ms.
@@ -29,7 +31,7 @@ const MAX_ATTEMPTS = 10_000
 export function recentAttempts(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
   { workspaceId, endpoints }: SumsScope,
-  { by, since, until }: SumsRange,
+  { by, since, until, bounds }: SumsRange,
 ): { tables: SqlText; isComplete: SqlText } {
   const after = sqlText`${dialect.greatest}(${doneTo({ source: 'attempt' })}, ${firstIdAt(dialect.name, since)} - 1)`
   const before = firstIdAt(dialect.name, until)
@@ -39,11 +41,11 @@ export function recentAttempts(
   const among =
     dialect.isBilled || workspaceId === undefined
       ? { by: raw(''), where: sqlText`attempt.id > ${after} and attempt.id < ${before}`, order: raw('attempt.id') }
-      : attemptsOf({ dialect }, { workspaceId, endpoints, after, before })
+      : attemptsOf({ dialect }, { workspaceId, endpoints, after, before, bounds })
   const tables = sqlText`
     recent as materialized (
       select attempt.id, attempt.workspace_id, attempt.endpoint_id, attempt.outcome, attempt.reason, attempt.total_us
-      from keepsend_attempts as attempt ${among.by} where ${among.where} order by ${among.order} ${dialect.first(MAX_ATTEMPTS)}),
+      from keepsend_attempts as attempt ${among.by} where ${allOf([among.where, ...bounds])} order by ${among.order} ${dialect.first(MAX_ATTEMPTS)}),
     recent_bins as (
       select ${endpoints === undefined ? raw(`''`) : raw('attempt.endpoint_id')} as endpoint_id,
         ${begin(by, attemptTime(dialect.name, raw('attempt.id')))} as at, ${BIN_OF_ATTEMPT} as bin, count(*) as n,
@@ -62,7 +64,13 @@ export function oneOf({ keys }: Pick<OutboxDatabase['dialect'], 'keys'>, ids: st
 /** The attempts between two ids of a workspace or an endpoint, in the order of its index. */
 function attemptsOf(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  { workspaceId, endpoints, after, before }: { workspaceId: string; endpoints: SumsScope['endpoints'] } & Ids,
+  {
+    workspaceId,
+    endpoints,
+    after,
+    before,
+    bounds,
+  }: { workspaceId: string; endpoints: SumsScope['endpoints'] } & Ids & Pick<SumsRange, 'bounds'>,
 ): Record<'by' | 'where' | 'order', SqlText> {
   if (typeof endpoints !== 'string')
     return inIndex({ dialect }, { of: 'workspace', id: workspaceId }, { after, before })
@@ -70,7 +78,7 @@ function attemptsOf(
   // All attempts of an endpoint are of one workspace: another's are not read one by one to be left out.
   const owner = sqlText`(
         select attempt.workspace_id from keepsend_attempts as attempt ${by}
-        where attempt.endpoint_id = ${endpoints} order by attempt.id desc ${dialect.first(1)})`
+        where ${allOf([sqlText`attempt.endpoint_id = ${endpoints}`, ...bounds])} order by attempt.id desc ${dialect.first(1)})`
   return { by, where: sqlText`${where} and ${owner} = ${workspaceId}`, order }
 }
 

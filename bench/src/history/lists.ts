@@ -17,7 +17,7 @@ export interface ListFound {
 
 export interface CleanUp {
   attempts: number
-  deleted: number
+  deleted: { attempts: number; events: number }
   ms: number
   longestMs: number
 }
@@ -117,6 +117,6 @@ function storedRows(title: string, sizes: readonly number[], { bytesEach, countU
 function cleanUpRows(title: string, { cleanUps }: HistoryFound): Row[] {
   return cleanUps.map(({ attempts, deleted, ms, longestMs }) => ({
     name: `${title}: clean-up of a week, of ${attempts}`,
-    figures: { deleted, 'µs/attempt': (ms * 1000) / deleted, 'longest round ms': longestMs },
+    figures: { ...deleted, 'µs/event': (ms * 1000) / deleted.events, 'longest round ms': longestMs },
   }))
 }

@@ -10,6 +10,7 @@ const PER_DOUBLING = 50
 const FINEST_US = 2 * PER_DOUBLING
 // The bins end at 7 minutes. No attempt takes longer than 30 seconds and the request for a token.
 const DOUBLINGS = 22
+const BINS = PER_DOUBLING * (DOUBLINGS + 2)
 
 /** The bin of a duration in microseconds. */
 export function binOf(us: SqlText): SqlText {
@@ -17,8 +18,7 @@ export function binOf(us: SqlText): SqlText {
     const [below, offset, width] = [FINEST_US * 2 ** doubling, PER_DOUBLING * doubling, 2 ** doubling]
     return `when ${us.sql} < ${below} then ${offset} + ${us.sql} / ${width}`
   })
-  const last = PER_DOUBLING * (DOUBLINGS + 2) - 1
-  return raw(`case ${cases.join(' ')} else ${last} end`)
+  return raw(`case ${cases.join(' ')} else ${BINS - 1} end`)
 }
 
 /** The duration that stands for a bin, in microseconds. */
@@ -32,11 +32,16 @@ function durationOf(bin: number): number {
   return (2 * shortest * longest) / (shortest + longest)
 }
 
+/** How many durations are in each bin. */
+export function noDurations(): Float64Array {
+  return new Float64Array(BINS)
+}
+
 /** Adds the counts of a sketch to those of others. */
-export function addSketch(into: Map<number, number>, sketch: Sketch): void {
+export function addSketch(into: Float64Array, sketch: Sketch): void {
   for (const name in sketch) {
     const bin = Number(name)
-    into.set(bin, (into.get(bin) ?? 0) + (sketch[name] ?? 0))
+    into[bin] = (into[bin] ?? 0) + (sketch[name] ?? 0)
   }
 }
 
@@ -45,15 +50,14 @@ export function addSketch(into: Map<number, number>, sketch: Sketch): void {
  *
  * @param shares in rising order, from 0 to 1
  */
-export function percentilesMs(counts: ReadonlyMap<number, number>, shares: readonly number[]): (number | null)[] {
-  const bins = [...counts].sort(([one], [other]) => one - other)
-  const total = bins.reduce((sum, [, count]) => sum + count, 0)
+export function percentilesMs(counts: Float64Array, shares: readonly number[]): (number | null)[] {
+  const total = counts.reduce((sum, count) => sum + count, 0)
+  if (total === 0) return shares.map(() => null)
   let passed = 0
   let next = 0
   return shares.map((share) => {
     const rank = Math.max(1, Math.ceil(share * total))
-    while (next < bins.length && passed < rank) passed += bins[next++]?.[1] ?? 0
-    const bin = bins[next - 1]?.[0]
-    return bin === undefined ? null : durationOf(bin) / 1000
+    while (next < BINS && passed < rank) passed += counts[next++] ?? 0
+    return durationOf(next - 1) / 1000
   })
 }

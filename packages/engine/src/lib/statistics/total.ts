@@ -1,4 +1,4 @@
-import { addSketch, percentilesMs } from './sketch.ts'
+import { addSketch, noDurations, percentilesMs } from './sketch.ts'
 import type { Sums } from './read-sums.ts'
 import { COUNT_NAMES, type StatisticsCounts } from './sums.ts'
 
@@ -23,15 +23,18 @@ export function addCounts(into: StatisticsCounts, counts: StatisticsCounts): voi
 /** Several sums together. */
 export class Total {
   readonly counts = noCounts()
-  readonly #durations = new Map<number, number>()
+  // Undefined: none. A list has 1,500 totals, most of them often empty.
+  #durations: Float64Array | undefined
 
   add(sums: Sums): void {
     addCounts(this.counts, sums)
-    addSketch(this.#durations, sums.sketch)
+    addSketch((this.#durations ??= noDurations()), sums.sketch)
   }
 
   percentiles(): Percentiles {
-    const [p50Ms = null, p95Ms = null, p99Ms = null] = percentilesMs(this.#durations, [0.5, 0.95, 0.99])
+    const [p50Ms = null, p95Ms = null, p99Ms = null] = this.#durations
+      ? percentilesMs(this.#durations, [0.5, 0.95, 0.99])
+      : []
     return { p50Ms, p95Ms, p99Ms }
   }
 }

@@ -263,6 +263,31 @@ describe('an attempt', () => {
     expect(new Set(rows.map(({ id }) => id)).size).toBe(60)
   })
 
+  it.each([1, 4, 5, 16, 23, 41])('is recorded as its own in a settle of %i, and none of a lost claim', async (size) => {
+    const made = await recorded([], { answer: ({ headers }) => (headers['webhook-id']?.endsWith('7') ? 400 : 200) })
+    for (let n = 0; n < size; n++)
+      await made.engine.publish({ ...EVENT, id: `evt_01910000-0000-7000-8000-${String(n).padStart(12, '0')}` })
+    const claims = await claimed(made)
+    const finished = await Promise.all(
+      claims.map(async (claim) => ({ claim, outcome: await made.engine.worker.deliver(claim, claim.claimedAt) })),
+    )
+    const [lost] = finished.splice(size >> 1, 1)
+    await made.engine.worker.settle([{ ...lost!, claim: { ...lost!.claim, gen: lost!.claim.gen - 1 } }, ...finished])
+    const { rows } = await made.list({ limit: 100 })
+    const standing = rows.filter(({ outcome }) => outcome !== 'superseded')
+    expect(standing.map(({ deliveryId }) => deliveryId).toSorted()).toEqual(
+      finished.map(({ claim }) => claim.id).toSorted(),
+    )
+    for (const { deliveryId, outcome, httpStatus, gen } of standing) {
+      const isRefused = deliveryId.split('.')[0]?.endsWith('7')
+      expect({ outcome, httpStatus }).toEqual({
+        outcome: isRefused ? 'failed' : 'delivered',
+        httpStatus: isRefused ? 400 : 200,
+      })
+      expect(gen).toBe(claims.find(({ id }) => id === deliveryId)?.gen)
+    }
+  })
+
   it('shows no credential: not of a response, and not one of the request that the response repeats', async () => {
     const made = await recorded([
       {

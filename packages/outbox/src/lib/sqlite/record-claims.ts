@@ -2,35 +2,37 @@ import type { ClaimRecord } from '../record.ts'
 import type { ClaimRef } from '../row.ts'
 import { type SqlText, type SqlValue, joined, raw, sqlText, template } from '../statement.ts'
 
-// Items of a statement, largest first: the rest of a settle takes the smaller ones. A statement for each item took 30 µs a row: the
-// last id is read from the table that is inserted into, so SQLite keeps the rows of each statement in a table of its own. With 16
-// items it takes 14. As one statement with JSON, the values of 18 columns took 6 to 9 µs a row more.
-const SIZES = [16, 4, 1] as const
+// Items of a statement. A statement for each item took 30 µs a row: the last id is read from the table that is inserted into, so
+// SQLite keeps the rows of each statement in a table of its own. With 32 items it takes 11. As one statement with JSON, the
+// values of 18 columns took 6 to 9 µs a row more.
+const SIZES = [1, 8, 32] as const
+const LARGEST = 32
 
-/** Statements for some items each, with one text for each number of items, prepared once. */
+/** Statements for some items each, with one text for each size, prepared once. What is left of a statement names no claim. */
 export function recordClaims<Item extends ClaimRef>(items: readonly Item[], record: ClaimRecord<Item>): SqlText[] {
-  const valuesOf = Object.values(record.columns).map(([, valueOf]) => valueOf)
-  const rows = items.map((item) => [...valuesOf.map((valueOf) => valueOf(item)), item.id, item.gen])
+  const columns = Object.values(record.columns)
   const statements: SqlText[] = []
-  for (const [index, fill] of fillsOf(record).entries()) {
-    const size = SIZES[index] ?? 1
-    while (rows.length >= size) statements.push(fill(rows.splice(0, size).flat()))
+  for (let at = 0; at < items.length; at += LARGEST) {
+    const part = items.slice(at, at + LARGEST)
+    const size = SIZES.find((one) => one >= part.length) ?? LARGEST
+    const values = part.flatMap((item) => [...columns.map(([, valueOf]) => valueOf(item)), item.id, item.gen])
+    const left = (columns.length + 2) * (size - part.length)
+    statements.push(fillOf(record, size)([...values, ...Array.from({ length: left }, () => null)]))
   }
   return statements
 }
 
 type Fill = (values: readonly SqlValue[]) => SqlText
 
-// The statements of each record, by their numbers of items.
-const statements = new WeakMap<object, Fill[]>()
+// The statements of each record, by their sizes.
+const fills = new WeakMap<object, Map<number, Fill>>()
 
-function fillsOf<Item extends ClaimRef>(record: ClaimRecord<Item>): Fill[] {
-  let fills = statements.get(record)
-  if (!fills) {
-    fills = SIZES.map((size) => statementOf(record, size))
-    statements.set(record, fills)
-  }
-  return fills
+function fillOf<Item extends ClaimRef>(record: ClaimRecord<Item>, size: number): Fill {
+  let ofRecord = fills.get(record)
+  if (!ofRecord) fills.set(record, (ofRecord = new Map()))
+  let fill = ofRecord.get(size)
+  if (!fill) ofRecord.set(size, (fill = statementOf(record, size)))
+  return fill
 }
 
 function statementOf<Item extends ClaimRef>(record: ClaimRecord<Item>, size: number): Fill {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
 import type { Engine } from '@keepsend/engine'
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { sqlText } from '@keepsend/outbox/internal'
+import { onlyRow, sqlText } from '@keepsend/outbox/internal'
 import { answerAndExit } from '../answer.ts'
 import { createBenchEngine } from '../engine.ts'
 import { DAYS, fillHistory } from '../history/fill.ts'
@@ -87,8 +87,7 @@ function partsOf(entry: object): unknown[] {
 async function countRows(db: OutboxDatabase): Promise<CleanUp['deleted']> {
   const { rows } = await db.run<CleanUp['deleted']>(sqlText`
     select (select count(*) from keepsend_attempts) as "attempts", (select count(*) from keepsend_events) as "events"`)
-  const [{ attempts, events } = { attempts: 0, events: 0 }] = rows
-  return { attempts: Number(attempts), events: Number(events) }
+  return onlyRow(rows)
 }
 
 /** Deletes a week, as an engine whose retention is shorter by seven days does. */

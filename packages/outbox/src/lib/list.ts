@@ -88,7 +88,7 @@ function endOfMillisecond(before: string): SqlText {
 
 /** A range of rows, in the order of an index. */
 type Range = Pick<Which, 'where' | 'by' | 'order'> & {
-  /** What its rows must meet beside. */
+  /** A further condition, compared row by row. */
   isOwn?: SqlText
   /** The cursor behind the last row that was read, if that is not shown. */
   end?: SqlText

@@ -12,7 +12,7 @@ interface BoundedPage {
   least: SqlText
   /** The column that is the position in the range. */
   position: 'id' | 'delivery_id'
-  /** What is compared attempt by attempt. */
+  /** Compared attempt by attempt. */
   compared: readonly SqlText[]
   /** Attempts that the page shows, and one more. */
   rows: number

@@ -8,7 +8,7 @@ import { type SqlText, type SqlValue, joined, raw, sqlText, template } from '../
 const SIZES = [1, 8, 32] as const
 const LARGEST = 32
 
-/** Statements for some items each, with one text for each size, prepared once. What is left of a statement names no claim. */
+/** Statements for some items each, with one text for each size, prepared once. Its last entries may name no claim. */
 export function recordClaims<Item extends ClaimRef>(items: readonly Item[], record: ClaimRecord<Item>): SqlText[] {
   const columns = Object.values(record.columns)
   const statements: SqlText[] = []

@@ -67,7 +67,7 @@ interface Plan {
 }
 
 /** Tables whose access paths are wanted, by their names on Postgres and their names and aliases on SQLite. */
-const PENDING_EVENTS = { postgres: /^pending_events/, sqlite: /^(SCAN|SEARCH) (pending_events|delivery|held)\b/ }
+export const PENDING_EVENTS = { postgres: /^pending_events/, sqlite: /^(SCAN|SEARCH) (pending_events|delivery|held)\b/ }
 export const ATTEMPTS = { postgres: /^keepsend_attempts/, sqlite: /^(SCAN|SEARCH) (attempt|later)\b/ }
 
 /** The plan of a statement. On Postgres the statement is run once more for that. */

@@ -1,6 +1,6 @@
 import { enqueueEvents, newEventId } from '@keepsend/outbox'
-import { describe, expect, it } from 'vitest'
-import { copies, startReceiver } from './receiver.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type Request, copies, startReceiver } from './receiver.ts'
 import { PATIENCE_MS, type Rig, rig, until } from './rig.ts'
 
 const BACKLOG = 10_000
@@ -132,6 +132,28 @@ describe('a held row', { timeout: PATIENCE_MS }, () => {
     await until(() => rows().length === 0)
     expect(new Set(copies(receiver.requests))).toEqual(new Set([1]))
     await until(() => counted(made, 'select count(*) from keepsend_endpoints where resume_at is not null') === 0)
+  })
+
+  it('is resumed by the settles of earlier ones also if all of them end together', async () => {
+    const open: Request[] = []
+    const receiver = await startReceiver((request) => void open.push(request))
+    // As a slow process sees them: all in flight have ended before any of them is settled.
+    const answering = setInterval(() => {
+      for (const request of open.splice(0)) request.answer()
+    }, 60)
+    onTestFinished(() => clearInterval(answering))
+    const made = await rig()
+    const { engine, queue, addEndpoint, connection, rows } = made
+    const { id } = await addEndpoint(receiver.url)
+    await fill(made, id, 300)
+    connection.exec("update pending_events set status = 'held', hold_reason = 'circuit_open', due_at = null, ready = 0")
+    connection.exec('update keepsend_endpoints set resume_at = (select ms from keepsend_clock)')
+    await queue.start(engine)
+    await receiver.arrived(1)
+    // Only settles resume the others: the timer would in an hour.
+    connection.exec('update keepsend_endpoints set resume_at = resume_at + 3600000')
+    await until(() => rows().length === 0)
+    expect(copies(receiver.requests)).toEqual(Array.from({ length: 300 }, () => 1))
   })
 
   it('is resumed at a time that another process has set: the next attempt of its endpoint reads it', async () => {

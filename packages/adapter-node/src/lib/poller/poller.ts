@@ -9,7 +9,7 @@ import { type Choice, LaneWatch, WATCH_MS } from './lane-watch.ts'
 import { type Finished, InFlight, type InFlightOptions } from './in-flight.ts'
 import { PollTrigger } from './poll-trigger.ts'
 import { releaseClaims } from './release-claims.ts'
-import { ResumeTimer, leavesHeld } from './resume-timer.ts'
+import { ResumeTimer, leavesHeld, refillsLane } from './resume-timer.ts'
 
 export interface PollerOptions extends Omit<InFlightOptions, 'hosts' | 'clock'> {
   slotsPerHost: number
@@ -156,6 +156,9 @@ export class Poller {
 
   /** Look, settle + claim, start. Returns whether there may be more rows to claim. */
   async #round(): Promise<boolean> {
+    // Together with a claim, a settle makes held rows of these lanes due.
+    for (const { inFlight, outcome } of this.#inFlight.finished)
+      if (refillsLane(outcome)) this.#laneWatch.hint(inFlight.lane)
     const { lanes, due } = this.#hasRoom ? await this.#laneWatch.choose() : NOTHING
     const claim = lanes.length + due > 0 ? { lanes, due, leaseMs: this.#options.leaseMs } : undefined
     const finished = [...this.#inFlight.finished]
@@ -200,13 +203,10 @@ export class Poller {
     setTimeout(unpark, Math.max(WATCH_MS, retryAfterMs)).unref()
   }
 
-  /** After a settle its row may be due again, rows of its endpoint may be held, or others may have been resumed. */
+  /** After a settle its row may be due again, and rows of its endpoint may be held. */
   #noteSettled(finished: readonly Finished[]): void {
     if (finished.some(({ outcome }) => leavesHeld(outcome))) this.#resumeTimer.runSoon()
-    for (const { inFlight, outcome } of finished) {
-      if (outcome.kind === 'reschedule') this.#trigger.alsoDue(outcome.delayMs)
-      if (outcome.kind === 'release' || outcome.attempt?.mayRefill) this.#laneWatch.hint(inFlight.lane)
-    }
+    for (const { outcome } of finished) if (outcome.kind === 'reschedule') this.#trigger.alsoDue(outcome.delayMs)
   }
 
   /** Starts waiting claims in the free slots. */

@@ -156,6 +156,26 @@ describe('a held row', { timeout: PATIENCE_MS }, () => {
     expect(copies(receiver.requests)).toEqual(Array.from({ length: 300 }, () => 1))
   })
 
+  it('is resumed by the settles of earlier ones also beside a flood that leaves no room for a claim', async () => {
+    const flood = await startReceiver((request) => void setTimeout(() => request.answer(), 20))
+    const receiver = await startReceiver()
+    const made = await rig()
+    const { engine, queue, addEndpoint, connection } = made
+    const { id } = await addEndpoint(receiver.url)
+    const other = await addEndpoint(flood.url)
+    await fill(made, id, 200)
+    connection.exec("update pending_events set status = 'held', hold_reason = 'circuit_open', due_at = null, ready = 0")
+    await fill(made, other.id, 20_000)
+    connection.exec(
+      `update keepsend_endpoints set resume_at = (select ms from keepsend_clock) + 300 where id = '${id}'`,
+    )
+    await queue.start(engine)
+    await receiver.arrived(1)
+    connection.exec('update keepsend_endpoints set resume_at = resume_at + 3600000')
+    await receiver.arrived(200)
+    expect(flood.requests.length).toBeLessThan(20_000)
+  })
+
   it('is resumed at a time that another process has set: the next attempt of its endpoint reads it', async () => {
     const receiver = await startReceiver()
     const made = await rig(SHARED)

@@ -56,9 +56,13 @@ export class LaneWatch {
     this.#claimSoon = true
   }
 
-  /** This lane may have rows: a later claim tries it. */
-  hint(lane: LaneRef): void {
-    this.#backlog.hint(lane)
+  /** Names the lanes in which the settle of the finished claims makes rows due. Returns whether there are any. */
+  hintRefilled(): boolean {
+    const refilled = this.#inFlight.finished.filter(
+      ({ outcome }) => outcome.kind === 'release' || outcome.attempt?.mayRefill,
+    )
+    for (const { inFlight } of refilled) this.#backlog.hint(inFlight.lane)
+    return refilled.length > 0
   }
 
   /** A publish or a trigger came since the last choice. */

@@ -9,7 +9,7 @@ import { type Choice, LaneWatch, WATCH_MS } from './lane-watch.ts'
 import { type Finished, InFlight, type InFlightOptions } from './in-flight.ts'
 import { PollTrigger } from './poll-trigger.ts'
 import { releaseClaims } from './release-claims.ts'
-import { ResumeTimer, leavesHeld, refillsLane } from './resume-timer.ts'
+import { ResumeTimer, leavesHeld } from './resume-timer.ts'
 
 export interface PollerOptions extends Omit<InFlightOptions, 'hosts' | 'clock'> {
   slotsPerHost: number
@@ -156,12 +156,12 @@ export class Poller {
 
   /** Look, settle + claim, start. Returns whether there may be more rows to claim. */
   async #round(): Promise<boolean> {
-    // Together with a claim, a settle makes held rows of these lanes due.
-    for (const { inFlight, outcome } of this.#inFlight.finished)
-      if (refillsLane(outcome)) this.#laneWatch.hint(inFlight.lane)
+    this.#laneWatch.hintRefilled()
     const { lanes, due } = this.#hasRoom ? await this.#laneWatch.choose() : NOTHING
-    const claim = lanes.length + due > 0 ? { lanes, due, leaseMs: this.#options.leaseMs } : undefined
     const finished = [...this.#inFlight.finished]
+    // Held rows become due with a settle that claims, also if it claims none.
+    const refills = this.#laneWatch.hintRefilled()
+    const claim = refills || lanes.length + due > 0 ? { lanes, due, leaseMs: this.#options.leaseMs } : undefined
     if (finished.length === 0 && !claim) return false
     this.#trigger.clearSettle()
     const beginBy = performance.now() + this.#beginWithinMs

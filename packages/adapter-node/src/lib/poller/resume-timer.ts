@@ -70,8 +70,3 @@ export class ResumeTimer {
 export function leavesHeld({ kind, attempt }: DeliveryOutcome): boolean {
   return kind === 'hold' || attempt?.circuitOpen === true || attempt?.hasHeldRows === true
 }
-
-/** Whether its settle may make rows of its lane due. */
-export function refillsLane({ kind, attempt }: DeliveryOutcome): boolean {
-  return kind === 'release' || attempt?.mayRefill === true
-}

@@ -11,6 +11,7 @@ export type {
   ShownAuth,
   ShownTls,
 } from './lib/credentials.ts'
+export type { CancelResult } from './lib/events/cancel-event.ts'
 export type { EventSearch } from './lib/events/event-search.ts'
 export type { EventFilter, EventStore, StoredEvent } from './lib/events/event-store.ts'
 export type { ListedEvent } from './lib/events/recorded-events.ts'

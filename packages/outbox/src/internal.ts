@@ -1,4 +1,5 @@
 // For the other packages of Keepsend, of the same version. It changes without notice: nothing of it is for hosts.
+export { cancelStatement } from './lib/cancel.ts'
 export { DEFAULT_LEASE_MS } from './lib/claim.ts'
 export type { Codec, ColumnNames, JsonColumn, ReadColumn } from './lib/codec.ts'
 export { createCodec, json } from './lib/codec.ts'
@@ -27,6 +28,7 @@ export { replayStatement } from './lib/replay.ts'
 export { BEHIND_EVERY_EVENT, byId, endpointIdOf, eventIdIn, eventIdOf, eventRange, rowId } from './lib/row-id.ts'
 export {
   ATTEMPTS_EXHAUSTED,
+  CANCELLED,
   DELIVERY_UNCONFIRMED,
   EXPIRED,
   MAX_FREE_CRASHES,
@@ -34,6 +36,7 @@ export {
   readPendingEvents,
 } from './lib/row.ts'
 export type { RowSource } from './lib/row-source.ts'
+export type { Schedule } from './lib/schedule.ts'
 export type { DialectName, Row, SqlText, SqlValue } from './lib/statement.ts'
 export { allOf, clock, joined, limitTo, raw, sqlText, template, toDrizzle, toTransactionSql } from './lib/statement.ts'
 export { messageOf } from './lib/message-of.ts'

@@ -1,6 +1,7 @@
 // The titles and the assertions are in the topics.
 // oxlint-disable vitest/valid-title, vitest/expect-expect
 import { describe, it } from 'vitest'
+import { cancelPromises } from './lib/contract/cancel.ts'
 import { claimPromises } from './lib/contract/claim.ts'
 import { cleanupPromises } from './lib/contract/cleanup.ts'
 import { contentTypePromises } from './lib/contract/content-type.ts'
@@ -18,6 +19,7 @@ import { payloadCleanupPromises } from './lib/contract/payload-cleanup.ts'
 import { payloadPromises } from './lib/contract/payload.ts'
 import { releasePromises } from './lib/contract/release.ts'
 import { replayPromises } from './lib/contract/replay.ts'
+import { schedulePromises } from './lib/contract/schedule.ts'
 import { settleAndClaimPromises } from './lib/contract/settle-and-claim.ts'
 import { settlePromises } from './lib/contract/settle.ts'
 import { statementPromises } from './lib/contract/statements.ts'
@@ -31,6 +33,7 @@ export type { OutboxDatabases } from './lib/contract/fixtures.ts'
 const TOPICS: Record<string, (holds: Holds) => void> = {
   migrate: migratePromises,
   enqueue: enqueuePromises,
+  schedule: schedulePromises,
   statements: statementPromises,
   claim: claimPromises,
   lanes: lanePromises,
@@ -45,6 +48,7 @@ const TOPICS: Record<string, (holds: Holds) => void> = {
   sweep: sweepPromises,
   replay: replayPromises,
   expire: expirePromises,
+  cancel: cancelPromises,
   'clean-up': cleanupPromises,
   'payloads that are stored once': payloadPromises,
   'types of payloads': contentTypePromises,

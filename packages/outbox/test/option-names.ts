@@ -1,3 +1,4 @@
+import { CANCEL_OPTIONS } from '../src/lib/cancel.ts'
 import { CLAIM_DUE_OPTIONS, CLAIM_OPTIONS, LEASE_OPTIONS } from '../src/lib/claim.ts'
 import { CLEANUP_OPTIONS } from '../src/lib/cleanup.ts'
 import { EVENT_OPTIONS } from '../src/lib/event.ts'
@@ -18,6 +19,7 @@ export const OPTION_NAMES = {
   'an event': EVENT_OPTIONS,
   fromBetterSqlite: SQLITE_OPTIONS,
   fromNodeSqlite: SQLITE_OPTIONS,
+  cancelStatement: CANCEL_OPTIONS,
   claimDueEvents: CLAIM_DUE_OPTIONS,
   claimEvents: LEASE_OPTIONS,
   claimReadyEvents: CLAIM_OPTIONS,

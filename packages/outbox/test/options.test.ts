@@ -29,7 +29,7 @@ import {
   sweepPendingEvents,
   toSql,
 } from '../src/index.ts'
-import { createOptionChecks } from '../src/internal.ts'
+import { cancelStatement, createOptionChecks } from '../src/internal.ts'
 import { OPTION_NAMES } from './option-names.ts'
 
 const T = 1_790_000_000_000
@@ -48,6 +48,7 @@ const REQUIRED: Partial<Record<Verb, object>> = {
   expireEvents: { maxAgeMs: 5 },
   'the filter of a replay': { ids: [EVENT_ID] },
   resumeStatement: { endpointId: 'ep_1', limit: 5 },
+  cancelStatement: { eventId: EVENT_ID, workspaceId: 'w', limit: 5 },
   failHeldStatement: { endpointId: 'ep_1', error: 'gone', limit: 5 },
   failEvent: { error: 'e' },
   rescheduleEvent: { delayMs: 5 },
@@ -74,6 +75,8 @@ const CALLS: Record<Verb, Call> = {
   cleanupOldEvents: (db, options) => cleanupOldEvents(db, options),
   cleanupPayloads: (db, options) => cleanupPayloads(db, options),
   expireEvents: (db, options) => expireEvents(db, { maxAgeMs: 5, ...options }),
+  cancelStatement: async (db, options) =>
+    db.run(cancelStatement(db, { eventId: EVENT_ID, workspaceId: 'w', limit: 5, ...options })),
   failHeldStatement: async (db, options) =>
     db.run(failHeldStatement(db, { endpointId: 'ep_1', error: 'gone', limit: 5, ...options })),
   failEvent: (db, options) => failEvent(db, claim, { error: 'e', ...options }),

@@ -17,6 +17,7 @@ import {
   settleEvents,
 } from '../src/index.ts'
 import { type SqlText, type TakeOptions, firstEventIdAt, raw } from '../src/internal.ts'
+import { cancelStatement } from '../src/lib/cancel.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
 import { heldEndpointsStatement } from '../src/lib/hold.ts'
 import { lineUpStatement, lookStatement } from '../src/lib/lane.ts'
@@ -115,6 +116,12 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
     ['pending_events_settled', 'pending_events_pkey'],
   ],
   ['a clean-up of 25 payloads', deleteUnusedStatement(db, { afterId: 0, toId: 25 }), 0, ['pending_events_pkey']],
+  [
+    'cancelling an event',
+    cancelStatement(db, { eventId: 'evt_due00000001', workspaceId: 'w', limit: 25 }),
+    1,
+    ['pending_events_pkey'],
+  ],
   ['expiring 25', expireStatement(db, refs, { maxAgeMs: 1, now: undefined }), 25, ['pending_events_pkey']],
   [
     'a replay by time',
@@ -233,7 +240,7 @@ describe('a million wait and a million failed', () => {
     })
 
     it('a step of the expiry reads 5,000 keys', async () => {
-      await expectIndexed(LOOK, 25, ['pending_events_pkey'], 5000)
+      await expectIndexed(LOOK, 25, ['pending_events_pkey', 'pending_events_expiring'], 5000)
     })
   })
 })
@@ -250,6 +257,6 @@ describe('a burst into a table without statistics', () => {
   })
 
   it('a step of the expiry reads 5,000 keys', async () => {
-    await expectIndexed(LOOK, 25, ['pending_events_pkey'], 5000)
+    await expectIndexed(LOOK, 25, ['pending_events_pkey', 'pending_events_expiring'], 5000)
   })
 })

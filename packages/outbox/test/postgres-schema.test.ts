@@ -115,7 +115,8 @@ describe('the migration and the drizzle table, on Postgres', () => {
       pending_events_settled: "(status, completed_at, id) WHERE (COALESCE(completed_at, ('-1'::integer)::bigint) >= 0)",
       pending_events_held: "(endpoint_id, id) WHERE (status = 'held'::text)",
       pending_events_at_rest:
-        "(workspace_id, id) WHERE ((ready = 0) AND (claimed_at IS NULL) AND ((status <> 'pending'::text) OR (last_error IS NOT NULL)))",
+        "(workspace_id, id) WHERE ((ready = 0) AND (claimed_at IS NULL) AND ((status <> 'pending'::text) OR (last_error IS NOT NULL) OR (deliver_at IS NOT NULL)))",
+      pending_events_expiring: '(expires_at, id) WHERE ((expires_at IS NOT NULL) AND (completed_at IS NULL))',
       pending_events_replay: '(workspace_id, endpoint_id, status, completed_at, id) WHERE (completed_at IS NOT NULL)',
     })
     const table = await host.query<{ options: string[]; collation: string; constraints: string }>(`

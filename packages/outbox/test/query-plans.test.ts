@@ -14,6 +14,7 @@ import {
   toSql,
 } from '../src/index.ts'
 import { type SqlText, type TakeOptions, firstEventIdAt, raw, replayStatement } from '../src/internal.ts'
+import { cancelStatement } from '../src/lib/cancel.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
 import { heldEndpointsStatement } from '../src/lib/hold.ts'
 import { type FindOptions, findStatement } from '../src/lib/list.ts'
@@ -82,7 +83,12 @@ const STATEMENTS: [string, SqlText, string[]][] = [
   [
     'look for expired rows',
     expiryLook(db, { maxAgeMs: 86_400_000, afterId: fromId, toId, limit: 500, now }),
-    ['PRIMARY KEY (id>? AND id<?)'],
+    ['PRIMARY KEY (id>? AND id<?)', 'INDEX pending_events_expiring (expires_at>? AND expires_at<?)'],
+  ],
+  [
+    'cancelling an event',
+    cancelStatement(db, { eventId: newEventId(), workspaceId: 'ws_1', limit: 25 }),
+    ['PRIMARY KEY (id>? AND id<?)', 'PRIMARY KEY (id=?)'],
   ],
   ['expiring', expireStatement(db, refs, { maxAgeMs: 86_400_000, now }), ['PRIMARY KEY (id=?)']],
   [

@@ -78,7 +78,7 @@ describe('the migration and the drizzle table', () => {
     }
   })
 
-  it('create a strict table without rowid and exactly six partial indexes', async () => {
+  it('create a strict table without rowid and exactly seven partial indexes', async () => {
     const { connection } = await migrated()
     const tables = connection.pragma('table_list') as { name: string; wr: number; strict: number }[]
     expect(tables.find(({ name }) => name === 'pending_events')).toMatchObject({ wr: 1, strict: 1 })
@@ -96,6 +96,7 @@ describe('the migration and the drizzle table', () => {
       pending_events_settled: [1, 'status', 'completed_at', 'id'],
       pending_events_held: [1, 'endpoint_id', 'id'],
       pending_events_at_rest: [1, 'workspace_id', 'id'],
+      pending_events_expiring: [1, 'expires_at', 'id'],
       pending_events_replay: [1, 'workspace_id', 'endpoint_id', 'status', 'completed_at', 'id'],
     })
     expect(indexes.filter(({ origin }) => origin !== 'c').map(({ origin }) => origin)).toEqual(['pk'])

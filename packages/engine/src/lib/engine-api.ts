@@ -5,6 +5,7 @@ import type { ApiKeys } from './access/api-key.ts'
 import type { CommitOptions, CommitResult } from './publish/commit.ts'
 import type { DeliveryStore } from './deliveries/delivery-store.ts'
 import type { AttemptStore } from './history/attempt-list.ts'
+import type { CancelResult } from './events/cancel-event.ts'
 import type { EventStore } from './events/event-store.ts'
 import type { StatisticsStore } from './statistics/statistics-api.ts'
 import type { ProblemStore } from './problems/problem-store.ts'
@@ -89,6 +90,17 @@ export interface Engine {
    * @throws {EngineError} `invalid_event` if this is not an event id
    */
   dispatch(eventId: string, background?: BackgroundOption['background']): Promise<void>
+  /**
+   * Cancels the deliveries of an event that had no attempt yet and are not in flight: they fail as `cancelled`, without a POST. A
+   * delivery that is held, or that waits for its `deliverAt`, can be cancelled; a replayed one cannot. A repeat answers the same.
+   * On Workers a first attempt leaves no mark in the database: one that is being made meanwhile may have arrived nevertheless.
+   *
+   * @throws {EngineError} `conflict`: it is too late for all of them; `not_retained`: the workspace has no such event, or no
+   *   delivery of it is stored
+   * @example
+   * const { cancelled, tooLate } = await engine.cancelEvent('w1', eventId)
+   */
+  cancelEvent(workspaceId: string, eventId: string): Promise<CancelResult>
   /**
    * Publishes an event of type `test` to one endpoint, whatever it subscribes to.
    *

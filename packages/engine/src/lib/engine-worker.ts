@@ -9,6 +9,7 @@ import {
 import { type Admission, admitRows } from './delivery/admission.ts'
 import type { DeliveryOutcome, FinishedDelivery } from './outcome.ts'
 import { type DeliverDeps, INTERNAL_ERROR, UNEXPECTED, deliverEvent } from './delivery/deliver.ts'
+import { unlessExpired } from './delivery/expiry.ts'
 import { logAttempt, logChanges } from './delivery/delivery-log.ts'
 import {
   SETTLE_NEXT_OPTIONS,
@@ -109,7 +110,7 @@ export function createEngineWorker(deps: WorkerDeps): EngineWorker {
 
     async deliver(event, now, { admitted = false } = {}) {
       try {
-        const outcome = await deliverEvent(delivering, event, now, admitted)
+        const outcome = unlessExpired(await deliverEvent(delivering, event, now, admitted), event, now)
         logAttempt(logger, event, outcome)
         tellAttempt(lifecycle, event, outcome)
         return outcome

@@ -9,6 +9,7 @@ import type { DeliverDeps } from './delivery/deliver.ts'
 import { createDeliveryStore } from './deliveries/delivery-store.ts'
 import { TEST_TYPE } from './history/attempt-end.ts'
 import { warnOfDevelopment } from './development-warnings.ts'
+import { createCancelEvent } from './events/cancel-event.ts'
 import { createEventStore } from './events/event-store.ts'
 import { createHistoryStores } from './history-stores.ts'
 import { createEndpointStore } from './endpoints/endpoint-store.ts'
@@ -134,6 +135,7 @@ export function createEngine(options: EngineOptions): Engine {
     deliveries,
     events: createEventStore(db, settings.history, deliveries),
     ...createHistoryStores(db, settings.history),
+    cancelEvent: createCancelEvent(db, settings.history, logger),
     counters,
     logger,
     worker: createEngineWorker({

@@ -1,4 +1,4 @@
-import { ATTEMPTS_EXHAUSTED, DELIVERY_UNCONFIRMED, EXPIRED } from '@keepsend/outbox/internal'
+import { ATTEMPTS_EXHAUSTED, CANCELLED, DELIVERY_UNCONFIRMED, EXPIRED } from '@keepsend/outbox/internal'
 
 /** Explains an error of a delivery to the person who has to fix it. */
 export interface ErrorExplanation {
@@ -104,8 +104,12 @@ export const ERROR_CLASSES = {
     fix: 'The operator should read the log of the queue consumer; replay the delivery once its cause is gone.',
   },
   [EXPIRED]: {
-    happened: 'The delivery was older than maxAgeMs before it succeeded.',
-    fix: 'Find the cause of the delay, for example a disabled endpoint, and replay the delivery.',
+    happened: 'The delivery was older than maxAgeMs, or past the expiresAt of its event, before it succeeded.',
+    fix: 'Find the cause of the delay, for example a disabled endpoint, and replay the delivery if it is still wanted.',
+  },
+  [CANCELLED]: {
+    happened: 'The event was cancelled before the first attempt of the delivery.',
+    fix: 'Nothing to do; a replay of the delivery sends it nevertheless.',
   },
   [ATTEMPTS_EXHAUSTED]: {
     happened: 'No attempts are left.',

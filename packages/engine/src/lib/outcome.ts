@@ -64,8 +64,8 @@ type Classification =
   | { kind: 'complete'; httpStatus: number }
   /** Another attempt after `delayMs`. A `deferral` does not count as an attempt: the cause is not the receiver. */
   | { kind: 'reschedule'; delayMs: number; deferral: boolean; error: DeliveryError; httpStatus?: number }
-  /** No attempt will follow. */
-  | { kind: 'fail'; error: DeliveryError; httpStatus?: number }
+  /** No attempt will follow. `endsAs` is the error of the delivery, where that is not the error of the attempt. */
+  | { kind: 'fail'; error: DeliveryError; httpStatus?: number; endsAs?: DeliveryError }
   /**
    * The receiver wants no more deliveries: it answered 410 (`gone`), or `webhook-delivery: disable` (`receiver_requested`). The
    * endpoint is disabled if it still has this version. The delivery is complete if the status is 2xx, and fails otherwise.

@@ -8,6 +8,7 @@
 -- payload is the last column, so that a claim or a count that does not need it never reads its overflow pages. Null: it
 -- is in keepsend_payloads, under payload_id. Every move of a row rewrites the row and any payload in it.
 -- content_type is null for JSON, which nearly every payload is.
+-- deliver_at: no attempt before it; expires_at: none from then on. Null unless the event has them; a replay sets them to null.
 -- No foreign keys: a deleted endpoint must not silently delete its deliveries.
 create table if not exists pending_events (
   id text not null primary key,
@@ -27,6 +28,8 @@ create table if not exists pending_events (
   ready integer not null default 0 check (ready = 0 or (ready = 1 and status = 'pending')),
   claimed_at integer,
   created_at integer not null,
+  deliver_at integer,
+  expires_at integer,
   replayed_at integer,
   completed_at integer,
   last_error text,
@@ -66,10 +69,14 @@ where coalesce(completed_at, -1) >= 0;
 create index if not exists pending_events_held on pending_events (endpoint_id, id)
 where status = 'held';
 
--- The list of a workspace: settled rows, held rows, and rows that wait after a failure. Partial, so that a delivery
+-- The list of a workspace: settled rows, held rows, and rows that wait after a failure or for their deliver_at. Partial, so that a delivery
 -- that succeeds immediately never enters it, in line, claimed or dispatched.
 create index if not exists pending_events_at_rest on pending_events (workspace_id, id)
-where ready = 0 and claimed_at is null and (status <> 'pending' or last_error is not null);
+where ready = 0 and claimed_at is null and (status <> 'pending' or last_error is not null or deliver_at is not null);
+
+-- Rows with a time from which they expire, until they are settled. No other row enters it.
+create index if not exists pending_events_expiring on pending_events (expires_at, id)
+where expires_at is not null and completed_at is null;
 
 -- Replays of one endpoint, oldest settlement first, however many rows others have.
 create index if not exists pending_events_replay on pending_events (workspace_id, endpoint_id, status, completed_at, id)

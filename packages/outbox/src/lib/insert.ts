@@ -5,6 +5,7 @@ import { isNullRefused } from './errors.ts'
 import { hasLine } from './lane.ts'
 import { maxInlineRows } from './payload.ts'
 import { rowId } from './row-id.ts'
+import { type Due, type Schedule, dueAndReady, isAhead, offTheClock, scheduleColumns } from './schedule.ts'
 import { type SqlText, clock, joined, raw, sqlText } from './statement.ts'
 
 // Both sources of a new row's columns below use this order. `gen` begins at the database's clock: earlier lives of a
@@ -16,12 +17,6 @@ const INSERT_OR_HOLD = raw(`insert into pending_events (${COLUMNS}, payload_id, 
 
 // `do nothing`, never `insert or ignore`, which would also swallow a missing NOT NULL value.
 const UNLESS_THERE = raw('on conflict (id) do nothing')
-
-/**
- * The sweep finds dispatched rows by the time in their id. A row whose id is further from the clock than this is
- * therefore due instead, and not in line, because a message brings it. 5 minutes: half of the sweep's window.
- */
-const MAX_ID_SKEW_MS = raw('300000')
 
 /** An insert, and the statements around it, in one transaction. */
 export interface InsertStatements {
@@ -115,8 +110,11 @@ export interface Receivers {
 
 /**
  * Inserts one event for each receiver that the caller's `select` finds, in one statement, so that the set of receivers
- * is that of the commit. Returns `id`, `endpointId`, `gen`, `ready` and `holdReason` of new rows. On SQLite, a
- * statement before it stores the payload, if the rows do not hold it themselves.
+ * is that of the commit. Returns `id`, `endpointId`, `gen`, `ready` and `holdReason` of new rows, and with `deliverAt`
+ * `isAhead`: 1 if they wait for it. On SQLite, a statement before it stores the payload, if the rows do not hold it
+ * themselves.
+ *
+ * Rows that wait are never held from the start: at their time the claim finds the state that the receiver has then.
  *
  * @param receiversAt receives the expression of the database's time
  */
@@ -140,18 +138,22 @@ export function insertSelectStatements(
   const whole = mostInline > 0 ? sqlText`cast(${event.payload} as text)` : raw('cast(null as text)')
   const inline = isCounted && mostInline > 0 ? sqlText`case when ${stored.id} is null then ${whole} end` : whole
   const contentType = record ? recordedContentType(event) : contentTypeOf(event)
+  const times = scheduleColumns(event, NOW)
+  const ahead = isAhead(event, now)
+  const held = ahead ? sqlText`case when ${ahead} then null else ${heldFor} end` : heldFor
+  const also = ahead ? ALSO_AHEAD : ALSO_NOTHING
   const receiver = sqlText`receiver as ${dialect.reused} (
-      select ${endpointId} as endpoint, ${maxAttempts} as attempts, ${heldFor} as held_for, ${now} as now from ${from})`
+      select ${endpointId} as endpoint, ${maxAttempts} as attempts, ${held} as held_for, ${now} as now from ${from})`
   const ctes = stored.ctes.reduce((all, one) => sqlText`${all}, ${one}`, receiver)
   // `where true`: without it SQLite would parse `on conflict` as the condition of a join.
-  const insert = sqlText`${INSERT_OR_HOLD}${contentType.column})
+  const insert = sqlText`${INSERT_OR_HOLD}${contentType.column}${times.column})
     select cast(${event.eventId} as text) || '.' || endpoint, cast(${event.workspaceId} as text),
       cast(${event.type} as text), endpoint, ${unlessTooMany({ ...event, isFew })}, ${dueAndReady(event, NOW, { inLine, unlessHeld: UNLESS_HELD })}, now, now,
-      ${stored.id}, ${inline}, ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end${contentType.value}
+      ${stored.id}, ${inline}, ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end${contentType.value}${times.value}
     from receiver
     where true
     ${UNLESS_THERE}
-    returning id, endpoint_id as "endpointId", gen, ready as "ready", hold_reason as "holdReason"`
+    returning id, endpoint_id as "endpointId", gen, ready as "ready", hold_reason as "holdReason"${also.returning}`
   if (!record)
     return {
       before: stored.before,
@@ -159,10 +161,15 @@ export function insertSelectStatements(
     with ${ctes}
     ${insert}`,
     }
-  return { before: stored.before, ...dialect.insertRecorded({ ctes, insert, returned: RETURNED }, event, record) }
+  return { before: stored.before, ...dialect.insertRecorded({ ctes, insert, returned: also.returned }, event, record) }
 }
 
-const RETURNED = raw('id, "endpointId", gen, "ready", "holdReason"')
+const RETURNED = 'id, "endpointId", gen, "ready", "holdReason"'
+const ALSO_NOTHING = { returning: raw(''), returned: raw(RETURNED) }
+const ALSO_AHEAD = {
+  returning: raw(', case when due_at > created_at then 1 else 0 end as "isAhead"'),
+  returned: raw(`${RETURNED}, "isAhead"`),
+}
 
 /** That of an earlier publish's payload. Scalars: SQLite takes 20 times as long over a join with `earlier` (measured). */
 function recordedContentType({ contentType }: Pick<OutboxEvent, 'contentType'>): typeof AS_JSON {
@@ -175,7 +182,7 @@ function recordedContentType({ contentType }: Pick<OutboxEvent, 'contentType'>):
 const NOW = raw('receiver.now')
 const UNLESS_HELD = raw('case when held_for is null')
 
-interface FanOutOptions extends MaxRows {
+interface FanOutOptions extends MaxRows, Schedule {
   /** `'swept'`: due now, and not in line, so that rows behind it are dispatched; the sweep takes it. @default 'now' */
   due?: Due
   /** Stores the payload once, and records the event. @default no record */
@@ -214,33 +221,4 @@ export function refuseRowsStatement(tooMany: SqlText): SqlText {
 /** Whether an error is that of {@link insertSelectStatements} with more receivers than `maxRows`. */
 export function isTooManyRows(error: unknown): boolean {
   return isNullRefused(error, 'pending_events', 'max_attempts')
-}
-
-const IN_LINE = raw('1')
-
-type Due = OutboxEvent['due'] | 'swept'
-
-/**
- * The values of `due_at` and `ready`: in line immediately, due at a time, dispatched, or due now but not in line.
- *
- * @param how.inLine 1 if a row that would be dispatched is put in line instead
- * @param how.unlessHeld begins a `case` that continues for rows that are not held from the start
- */
-function dueAndReady(
-  { eventId, due = 'now' }: Pick<OutboxEvent, 'eventId'> & { due?: Due },
-  now = clock(),
-  { inLine = raw('0'), unlessHeld }: { inLine?: SqlText | undefined; unlessHeld?: SqlText | undefined } = {},
-): SqlText {
-  const [dueAt, ready] =
-    due === 'now' || due === 'swept'
-      ? [now, due === 'now' ? IN_LINE : raw('0')]
-      : due === 'dispatched'
-        ? [sqlText`case when ${offTheClock(clock(eventIdTime(eventId)), now)} or 1 = ${inLine} then ${now} end`, inLine]
-        : [clock(due), sqlText`case when ${clock(due)} <= ${now} then 1 else 0 end`]
-  if (!unlessHeld) return sqlText`${dueAt}, ${ready}`
-  return sqlText`${unlessHeld} then ${dueAt} end, ${unlessHeld} then ${ready} else 0 end`
-}
-
-function offTheClock(idTime: SqlText, now = clock()): SqlText {
-  return sqlText`abs(${now} - ${idTime}) > ${MAX_ID_SKEW_MS}`
 }

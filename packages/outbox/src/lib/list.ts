@@ -20,7 +20,7 @@ export interface FindOptions {
   /**
    * Where to look.
    *
-   * - `at-rest`: the index of settled rows, held rows and rows that wait after a failure.
+   * - `at-rest`: the index of settled rows, held rows and rows that wait after a failure or for their `deliver_at`.
    * - `parts`: that index, the lanes, and the rows that are due first, because rows in flight are in no index of their
    *   workspace. A row may be found twice; rows that were dispatched to a queue are not found.
    * - `keys`: the keys of every workspace, newest first.
@@ -46,7 +46,9 @@ interface Part {
 }
 
 /** The condition of the index `pending_events_at_rest`, term by term, because SQLite compares the terms. */
-const AT_REST = raw(`ready = 0 and claimed_at is null and (status <> 'pending' or last_error is not null)`)
+export const AT_REST = raw(
+  `ready = 0 and claimed_at is null and (status <> 'pending' or last_error is not null or deliver_at is not null)`,
+)
 
 /**
  * `with …`, whose last tables are `found (id)`, the newest rows of a workspace, and `reached (id, complete)`: all rows

@@ -62,7 +62,7 @@ export function oldestStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, op
       select ${next(raw('holder.id'))}, n + 1 from holder where holder.id is not null and n < ${raw(String(ENDPOINTS))})`
   const heldMs = sqlText`(
       select max(${now} - (
-        select coalesce(replayed_at, created_at) from pending_events ${byHeld}
+        select coalesce(replayed_at, deliver_at, created_at) from pending_events ${byHeld}
         where ${held.where} order by ${held.oldestFirst} limit 1)) from holder where holder.id is not null)`
   return sqlText`
     ${dialect.lanes(readLook({ workspaces: WORKSPACES, endpoints: 1 }))}${options.withHeld ? holders : raw('')}

@@ -24,7 +24,9 @@ export interface ClaimSource {
 }
 
 /** The columns of a claim that a record can read, beside `id`. */
-export const RECORDED = raw('gen, workspace_id, endpoint_id, event_type, attempts, claimed_at, created_at, replayed_at')
+export const RECORDED = raw(
+  'gen, workspace_id, endpoint_id, event_type, attempts, claimed_at, created_at, deliver_at, replayed_at',
+)
 
 /** The columns of the items, and those that name the claim of each. */
 export function withKey<Item extends ClaimRef>(columns: RowSource<Item>): RowSource<Item> {

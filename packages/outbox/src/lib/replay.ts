@@ -2,12 +2,13 @@ import type { OptionNames } from './options.ts'
 import type { OutboxDatabase } from './database.ts'
 import { OutboxError, checkBounds, checkNames } from './errors.ts'
 import { type SqlText, allOf, raw, sqlText } from './statement.ts'
+import { CANCELLED } from './row.ts'
 import { SETTLED, replaySet } from './transitions.ts'
 
 /**
  * Which settled rows to send again: named ones, those of an endpoint, or those of all workspaces in a time range.
  * Conditions are joined by "and". An endpoint needs its workspace, and a workspace without `ids` needs an endpoint,
- * because the index has both.
+ * because the index has both. Cancelled rows are replayed by their ids alone.
  */
 export interface ReplayFilter {
   ids?: readonly string[] | undefined
@@ -98,6 +99,7 @@ function matching({ dialect }: Pick<OutboxDatabase, 'dialect'>, filter: ReplayFi
   if (status !== undefined) wanted.push(sqlText`status = ${status}`)
   if (settledAfter !== undefined) wanted.push(sqlText`completed_at >= ${settledAfter}`)
   if (settledBefore !== undefined) wanted.push(sqlText`completed_at < ${settledBefore}`)
+  if (!ids) wanted.push(raw(`coalesce(last_error, '') <> '${CANCELLED}'`))
   // The `case` hides the other conditions from the planner, so it can only use the keys.
   return ids ? sqlText`id ${dialect.keys(ids)} and case when ${allOf(wanted)} then true else false end` : allOf(wanted)
 }

@@ -42,8 +42,11 @@ export const DELIVERY_UNCONFIRMED = 'delivery_unconfirmed'
 /** `last_error` of a row that became due with its attempts exhausted and no error of its own. */
 export const ATTEMPTS_EXHAUSTED = 'attempts_exhausted'
 
-/** `last_error` of a row that was not settled within its maximum age. */
+/** `last_error` of a row that was not settled within its maximum age, or before its `expires_at`. */
 export const EXPIRED = 'expired'
+
+/** `last_error` of a row that a person cancelled before its first attempt. */
+export const CANCELLED = 'cancelled'
 
 /**
  * The first crashes of a row do not count as attempts: the claim that finds a dead worker's mark subtracts that attempt,
@@ -69,6 +72,8 @@ export const pendingEvents = createCodec<typeof table, PendingEvent>({
   ready: 'ready',
   claimedAt: 'claimed_at',
   createdAt: 'created_at',
+  deliverAt: 'deliver_at',
+  expiresAt: 'expires_at',
   replayedAt: 'replayed_at',
   completedAt: 'completed_at',
   lastError: 'last_error',

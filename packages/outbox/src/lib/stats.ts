@@ -8,7 +8,7 @@ import { clock, limitTo, sqlText } from './statement.ts'
 export interface OutboxStats extends OldestRows {
   /** Pending and due: a worker should take them soon. */
   due: number
-  /** Pending, waiting for the time of a retry. */
+  /** Pending, waiting for the time of a retry or of its event. */
   scheduled: number
   /** Under a live lease. */
   inFlight: number

@@ -121,9 +121,9 @@ export function endSet(error: string, now?: number): SqlText {
       completed_at = ${clock(now)}, last_error = ${error}`
 }
 
-/** Makes a settled row due now, or holds it for a reason. */
+/** Makes a settled row due now, or holds it for a reason. The times of its event applied to its first life alone. */
 export function replaySet(holdFor: string | undefined, now: number | undefined): SqlText {
   const moved = holdFor === undefined ? resumeSet(clock(now), now) : holdSet(holdFor, now)
   return sqlText`${moved}, attempts = 0, deferrals = 0, crashes = 0, claimed_at = null, completed_at = null,
-    replayed_at = ${clock(now)}`
+    replayed_at = ${clock(now)}, deliver_at = null, expires_at = null`
 }

@@ -8,6 +8,7 @@ import { addDocument } from './document.ts'
 import { answerOtherMethods, isOptions } from './methods.ts'
 import { endpointRoutes } from './endpoints.ts'
 import { endpointStateRoutes } from './endpoint-state.ts'
+import { eventCancelRoutes } from './event-cancel.ts'
 import { eventRoutes } from './events.ts'
 import { healthRoutes } from './liveness.ts'
 import { type RouteEngine, newRoutes } from './route.ts'
@@ -43,6 +44,7 @@ export function createRoutes(
     return next()
   })
   app.route('/', eventRoutes(engine))
+  app.route('/', eventCancelRoutes(engine))
   app.route('/', endpointRoutes(engine))
   app.route('/', endpointStateRoutes(engine))
   app.route('/', secretRoutes(engine))

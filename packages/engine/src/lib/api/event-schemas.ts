@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { MAX_SCHEDULE_MS, MIN_EXPIRES_IN_MS } from '../publish/event-times.ts'
 import * as bounded from './bounded.ts'
 import { count, deliverySchema, id, time, traceId } from './schemas.ts'
 import { workspaceShown } from './workspace-scope.ts'
@@ -23,6 +24,12 @@ export const eventInput = z
       description: '`evt_` and a lower-case UUIDv7; default: a new one',
     }),
     timestamp: bounded.isoTime.optional().openapi({ description: 'When it happened; default: now' }),
+    deliverAt: bounded.isoTime.optional().openapi({
+      description: 'No attempt begins before this time, at most 366 days ahead; default, and if it has passed: now',
+    }),
+    expiresInMs: bounded.whole(MIN_EXPIRES_IN_MS, MAX_SCHEDULE_MS).optional().openapi({
+      description: 'Its deliveries fail as `expired` so long after `deliverAt`, or after the publish; default: never',
+    }),
   })
   .refine(({ data, raw }) => (data === undefined) !== (raw === undefined), {
     path: ['data'],

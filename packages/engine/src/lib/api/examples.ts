@@ -56,6 +56,8 @@ export const delivery = {
   maxAttempts: 10,
   dueAt: null,
   createdAt: CREATED_AT,
+  deliverAt: null,
+  expiresAt: null,
   completedAt: '2026-11-26T15:35:00.000Z',
   lastError: 'HTTP 500: out of memory',
   lastStatus: 500,

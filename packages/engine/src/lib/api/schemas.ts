@@ -36,6 +36,8 @@ export const deliverySchema = z
     maxAttempts: count,
     dueAt: time.nullable().openapi({ description: 'When the next attempt is due; null: no time is set' }),
     createdAt: time,
+    deliverAt: time.nullable().openapi({ description: 'No attempt begins before; null: none is set' }),
+    expiresAt: time.nullable().openapi({ description: 'It fails as `expired` from then on; null: none is set' }),
     completedAt: time.nullable().openapi({ description: 'When it was completed or failed' }),
     lastError: z.string().nullable().openapi({ description: 'The error of the last attempt' }),
     lastStatus: z.int().nullable().openapi({ description: 'The last HTTP status of the receiver' }),

@@ -37,6 +37,8 @@ export function toDelivery(row: ShownDelivery): z.infer<typeof deliverySchema> {
     maxAttempts,
     dueAt: dueAt === null ? null : iso(dueAt),
     createdAt: iso(row.createdAt),
+    deliverAt: row.deliverAt === null ? null : iso(row.deliverAt),
+    expiresAt: row.expiresAt === null ? null : iso(row.expiresAt),
     completedAt: row.completedAt === null ? null : iso(row.completedAt),
     lastError,
     lastStatus,

@@ -57,6 +57,8 @@ export function deliveredState(
     ready: 0,
     claimedAt: null,
     createdAt: keyTime(id),
+    deliverAt: null,
+    expiresAt: null,
     replayedAt: null,
     completedAt: settledAt(name, attemptId),
     lastError: error,

@@ -14,6 +14,8 @@ const SHOWN = [
   'maxAttempts',
   'dueAt',
   'createdAt',
+  'deliverAt',
+  'expiresAt',
   'completedAt',
   'lastError',
   'lastStatus',

@@ -1,9 +1,9 @@
 import type { TakenEvent } from '@keepsend/outbox'
-import { EXPIRED } from '@keepsend/outbox/internal'
 import { type AttemptCredentials, type GetAttemptCredentials, NO_CREDENTIALS } from './attempt-credentials.ts'
 import { attemptFacts } from './attempt.ts'
 import { type DeliveryError, ENDPOINT_GONE } from '../error-classes.ts'
 import { EngineError } from '../errors.ts'
+import { expiredAt } from './expiry.ts'
 import { recordResponse, recordedUrl } from '../history/attempt-record.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { type Logger, errorFields } from '../logger.ts'
@@ -62,9 +62,8 @@ export async function deliverEvent(
 ): Promise<DeliveryOutcome> {
   const { random, retrySchedule, maxPauseMs, maxAgeMs } = deps
   if (!deps.sender) throw new EngineError('invalid_option', NO_SENDER)
-  if (now - (event.replayedAt ?? event.createdAt) > maxAgeMs) {
-    return { kind: 'fail', error: `${EXPIRED}: older than ${maxAgeMs} ms (maxAgeMs)` }
-  }
+  const expired = expiredAt(event, now, maxAgeMs)
+  if (expired) return { kind: 'fail', error: expired }
   let context: ResponseContext = {
     event,
     endpoint: { id: event.endpointId, version: 0, retrySchedule, retryStatuses: [] },

@@ -194,7 +194,8 @@ function afterHolding(db: OutboxDatabase, group: HeldGroup, claims: boolean): Sq
 
 function failureOf({ claim, outcome }: FinishedDelivery): FailedDelivery[] {
   if (!('error' in outcome) || toSettle({ claim, outcome }).settle !== 'fail') return []
-  return [{ claim, ...outcome }]
+  const error = outcome.kind === 'fail' ? (outcome.endsAs ?? outcome.error) : outcome.error
+  return [{ claim, ...outcome, error }]
 }
 
 function toSettle({ claim, outcome }: FinishedDelivery): Outcome {
@@ -206,7 +207,7 @@ function toSettle({ claim, outcome }: FinishedDelivery): Outcome {
       return { claim, settle: 'reschedule', delayMs, deferral, error, httpStatus }
     }
     case 'fail':
-      return { claim, settle: 'fail', error: outcome.error, httpStatus: outcome.httpStatus }
+      return { claim, settle: 'fail', error: outcome.endsAs ?? outcome.error, httpStatus: outcome.httpStatus }
     case 'disable_endpoint': {
       const { error, httpStatus } = outcome
       const succeeded = httpStatus >= 200 && httpStatus <= 299

@@ -87,7 +87,7 @@ function insertInto(dialect: DialectName): (source: ClaimSource) => SqlText {
       case when claim.event_type = ${TEST} then 'test' when claim.replayed_at is not null then 'replay'
         when ${ATTEMPTS_BEFORE} = 0 then 'publish' else 'retry' end,
       case when ${ATTEMPTS_BEFORE} = 0
-        then ${GREATEST[dialect]}(0, ${value('started_at')} - coalesce(claim.replayed_at, claim.created_at)) * 1000 end,
+        then ${GREATEST[dialect]}(0, ${value('started_at')} - coalesce(claim.replayed_at, claim.deliver_at, claim.created_at)) * 1000 end,
       ${joined(VALUES.map(value), ', ')}
     from ${from}`
 }

@@ -1,8 +1,17 @@
 import { type ClaimRef, type OutboxDatabase, type PendingEvent, releaseEvents } from '@keepsend/outbox'
-import { type OptionNames, endpointIdOf, eventRange, pendingEvents, raw, sqlText } from '@keepsend/outbox/internal'
+import {
+  type OptionNames,
+  clock,
+  endpointIdOf,
+  eventRange,
+  pendingEvents,
+  raw,
+  sqlText,
+} from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
 import { type PreparedEvent, type WebhookEvent, prepareEvent } from './event.ts'
+import { carriedExpiry, carriedSchedule } from './event-times.ts'
 import { inTime } from '../in-time.ts'
 import { type Logger, errorFields } from '../logger.ts'
 import type { PublishTarget } from './fan-out.ts'
@@ -108,7 +117,8 @@ export async function dispatchWithoutRows(
 ): Promise<void> {
   const { type, workspaceId, data, id: eventId, channels, timestamp, traceparent } = event
   try {
-    const message = { type, workspaceId, data, raw: event.raw, eventId, channels, timestamp, traceparent }
+    const carried = { data, raw: event.raw, channels, timestamp, traceparent, ...carriedSchedule(event, Date.now()) }
+    const message = { type, workspaceId, eventId, ...carried }
     await inTime(queue.send(message), QUEUE_TIMEOUT_MS, 'the queue')
   } catch (error) {
     counters.notAccepted++
@@ -117,11 +127,15 @@ export async function dispatchWithoutRows(
 }
 
 /** The messages of an event's pending rows, for a host that ran the fan-out in its own transaction. */
-export async function messagesOf({ db, messagesPerPublish }: PublishTarget, eventId: string): Promise<QueuedEvent[]> {
+export async function messagesOf(
+  { db, rowsStart, messagesPerPublish }: PublishTarget,
+  eventId: string,
+): Promise<QueuedEvent[]> {
   const undispatched = messagesPerPublish === undefined ? raw('') : raw('and ready = 0')
+  const isTime = rowsStart === 'now' ? raw('') : sqlText`and (deliver_at is null or deliver_at <= ${clock()})`
   const { rows } = await db.run<Pick<PendingEvent, 'id' | 'gen' | 'workspaceId' | 'type'>>(sqlText`
     select ${pendingEvents.some('pending_events', ['id', 'gen', 'workspaceId', 'type'])}
-    from pending_events where ${eventRange(eventId)} and status = 'pending' ${undispatched} order by id`)
+    from pending_events where ${eventRange(eventId)} and status = 'pending' ${undispatched} ${isTime} order by id`)
   return rows.map((row) => ({ ...messageFor(row), eventId, endpointId: endpointIdOf(row.id) }))
 }
 
@@ -138,10 +152,20 @@ export async function insertQueuedEvent(target: PublishTarget, message: QueuedEv
       `the message has an outboxId, so its row exists: insert only messages without one; found ${message.outboxId}`,
     )
   }
-  const { type, workspaceId, eventId: id, channels, timestamp, traceparent } = message
+  const { type, workspaceId, eventId: id, channels, timestamp, traceparent, deliverAt } = message
   const data = message.data ?? (message.raw ? undefined : {})
   // Other programs may write to the queue: `prepareEvent` rejects an event with both.
-  const given = { type, workspaceId, data, raw: message.raw, id, channels, timestamp, traceparent } as WebhookEvent
-  const event = prepareEvent(given)
+  const given = {
+    type,
+    workspaceId,
+    data,
+    raw: message.raw,
+    id,
+    channels,
+    timestamp,
+    traceparent,
+    deliverAt,
+  } as WebhookEvent
+  const event = { ...prepareEvent(given), expiry: carriedExpiry(message.expiresAt) }
   return messagesFor(target, event, await fanOut(target, event))
 }

@@ -20,6 +20,10 @@ export interface QueuedEvent {
   timestamp?: string | undefined
   /** Without `outboxId`: the event's trace context. */
   traceparent?: string | undefined
+  /** Without `outboxId`: the event's `deliverAt`, RFC 3339. */
+  deliverAt?: string | undefined
+  /** Without `outboxId`: from when on its deliveries fail as `expired`, RFC 3339. */
+  expiresAt?: string | undefined
 }
 
 /**
@@ -35,7 +39,10 @@ export interface EventQueue {
   /** The same for several messages; an empty list does nothing. @default `send` is called for each */
   sendBatch?(messages: QueuedEvent[]): Promise<void>
   /**
-   * How rows start: `'now'` for a queue that polls them, `'dispatched'` where a message makes the first attempt.
+   * How rows start: `'now'` for a queue that polls them, `'dispatched'` where a message makes the first attempt. A row with a
+   * `deliverAt` ahead waits for its time: with `'now'` its message says when the poller has to look, with `'dispatched'` it has no
+   * message, and the sweep dispatches it when it is due.
+   *
    * @default 'now'
    */
   readonly rowsStart?: 'now' | 'dispatched' | undefined

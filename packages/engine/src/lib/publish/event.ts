@@ -1,8 +1,16 @@
 import { newEventId } from '@keepsend/outbox'
-import { type OptionNames, createOptionChecks, isEventId, messageOf, utf8Bytes } from '@keepsend/outbox/internal'
+import {
+  type OptionNames,
+  type Schedule,
+  createOptionChecks,
+  isEventId,
+  messageOf,
+  utf8Bytes,
+} from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
+import { isoTime, readSchedule } from './event-times.ts'
+import { invalid, show } from './invalid-event.ts'
 import { type RawBody, checkRawBody } from './raw-body.ts'
-import { readTime } from '../formats/rfc3339.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 import { isTraceparent } from './traceparent.ts'
 
@@ -17,6 +25,8 @@ export const EVENT_OPTIONS = {
   channels: 'texts',
   id: 'text',
   timestamp: 'any',
+  deliverAt: 'any',
+  expiresInMs: 'number',
   traceparent: 'text',
 } satisfies OptionNames<WebhookEvent>
 
@@ -30,6 +40,16 @@ interface AnyEvent {
   id?: string | undefined
   /** When it happened: a `Date`, or an RFC 3339 text, sent as given. Not sent with a `raw` body. @default now */
   timestamp?: Date | string | undefined
+  /**
+   * No attempt begins before this time, by the database's clock: a `Date`, or an RFC 3339 text, at most a year (366 days) ahead.
+   * A past time means now. @default now
+   */
+  deliverAt?: Date | string | undefined
+  /**
+   * How long after its publish, or after `deliverAt`, an attempt may still begin, in ms: 1,000–31,622,400,000. From then on a
+   * delivery fails as `expired`. A replay by a person is sent nevertheless. @default only `maxAgeMs` applies
+   */
+  expiresInMs?: number | undefined
   /**
    * The publisher's W3C trace context, `00-<32>-<16>-<2>` lower-case hexadecimal digits, neither id only zeros. Stored with
    * `history.events`; otherwise only validated. Not sent to receivers. @default none
@@ -50,7 +70,7 @@ interface RawEvent extends AnyEvent {
 }
 
 /** A validated event with its id and its payload: from here on the bytes do not change. */
-export interface PreparedEvent {
+export interface PreparedEvent extends Schedule {
   id: string
   type: string
   workspaceId: string
@@ -105,7 +125,8 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
     )
   }
   const timestamp = isoTime(event.timestamp ?? new Date(now()))
-  const prepared = { id, type, workspaceId, channels, timestamp, traceparent, data, raw }
+  const schedule = readSchedule(event, now())
+  const prepared = { id, type, workspaceId, channels, timestamp, traceparent, data, raw, ...schedule }
   if (raw === undefined) return { ...prepared, payload: envelope(type, timestamp, data), contentType: null }
   if (data !== undefined) throw invalid('an event has either data or raw; found both')
   const checked = checkRawBody(raw)
@@ -218,27 +239,9 @@ function isDeeperThan(json: string, max: number): boolean {
   return false
 }
 
-function isoTime(time: Date | string): string {
-  if (typeof time === 'string') {
-    const read = readTime(time)
-    if ('problem' in read) throw invalid(`timestamp ${read.problem}; found ${show(time)}`)
-    return time
-  }
-  if (Number.isNaN(time.getTime())) throw invalid(`timestamp must be a date; found ${show(time)}`)
-  return time.toISOString()
-}
-
-function show(value: unknown): string {
-  return (JSON.stringify(value) ?? typeof value).slice(0, 100)
-}
-
 function kindOf(value: unknown): string {
   if (value === null) return 'null'
   return typeof value === 'object' ? `a value of ${value.constructor?.name}` : typeof value
 }
 
 const { checkNames } = createOptionChecks(invalid)
-
-function invalid(message: string): EngineError {
-  return new EngineError('invalid_event', message)
-}

@@ -61,6 +61,8 @@ export function fanOutStatements(
     !target.recordsEvents &&
     rowsStart === 'now' &&
     event.contentType === null &&
+    event.deliverAt === undefined &&
+    event.expiry === undefined &&
     maxInlineRows(db.dialect, event.payload, expectsFew) === Infinity
   if (!isPlain) return fanOutToSubscribers(target, event, matching, how)
   const { id, workspaceId, type, payload } = event
@@ -135,7 +137,7 @@ function fanOutToSubscribers(
 
 type Publishable = Pick<
   PreparedEvent,
-  'id' | 'workspaceId' | 'type' | 'channels' | 'payload' | 'contentType' | 'traceparent'
+  'id' | 'workspaceId' | 'type' | 'channels' | 'payload' | 'contentType' | 'traceparent' | 'deliverAt' | 'expiry'
 >
 
 interface FanOutOptions {
@@ -179,13 +181,13 @@ function forEndpoints(
   whereAt: (now: SqlText) => SqlText,
   { only, ...how }: Omit<FanOutOptions, 'only' | 'except'> & { maxRows?: number | undefined; only: SqlText },
 ): InsertStatements {
-  const { id: eventId, workspaceId, type, payload } = event
+  const { id: eventId, workspaceId, type, payload, deliverAt, expiry } = event
   const contentType = event.contentType ?? undefined
   const joinsLine = messagesPerPublish !== undefined
   const record = recordsEvents ? eventRecord(db, event, { only, searchPaths }) : undefined
   return insertSelectStatements(
     db.dialect,
-    { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, record, ...how },
+    { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, record, deliverAt, expiry, ...how },
     (now) => ({
       endpointId: raw('id'),
       maxAttempts: raw('max_attempts'),

@@ -104,18 +104,24 @@ export interface InsertedRow {
   endpointId: string
   gen: number
   ready: number
+  /** 1: it waits for the `deliverAt` of its event. */
+  isAhead?: number
   /** Null: the row needs a message. */
   holdReason: HoldReason | null
 }
 
-/** The messages for inserted rows. Held rows get none, nor do rows in a lane that the adapter dispatches later. */
+/**
+ * The messages for inserted rows. Held rows get none, nor do rows in a lane that the adapter dispatches later, nor rows that wait
+ * for their time and that the sweep dispatches then.
+ */
 export function messagesFor(
-  { messagesPerPublish }: PublishTarget,
+  { rowsStart, messagesPerPublish }: PublishTarget,
   event: PreparedEvent,
   rows: readonly InsertedRow[],
 ): QueuedEvent[] {
   const { type, workspaceId, id: eventId } = event
   return rows
+    .filter(({ isAhead }) => isAhead !== 1 || rowsStart === 'now')
     .filter(({ holdReason, ready }) => holdReason === null && (messagesPerPublish === undefined || ready === 0))
     .map(({ id, gen, endpointId }) => ({ ...messageFor({ id, gen, type, workspaceId }), eventId, endpointId }))
 }

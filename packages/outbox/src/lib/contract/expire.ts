@@ -95,6 +95,33 @@ export function expirePromises(holds: Holds): void {
     expect((await findAll(db)).filter(({ id }) => id !== retried.id)).toEqual(before)
   })
 
+  holds(
+    'a row whose expires_at has come fails as expired, held or pending, not under a live lease, before others that are too old',
+    async ({ db, rival }) => {
+      const [held = ''] = await insertHeld(db, 1)
+      const claim = await insertClaimed(db)
+      const failed = await insertClaimed(db)
+      await failEvent(db, failed, { error: 'e', now: T })
+      const [due = ''] = await insertRows(db, 1, { due: 'now' })
+      const [dispatched = ''] = await insertRows(db, 1, { due: 'dispatched' })
+      const [later = '', none = ''] = await insertRows(db, 2, { due: 'dispatched' })
+      await db.run(sqlText`update pending_events set expires_at = ${T} where id <> ${none}`)
+      await db.run(sqlText`update pending_events set expires_at = ${T + 2 * MINUTE} where id = ${later}`)
+      const expire = (now: number, batchSize?: number) => expireEvents(rival, { maxAgeMs: T, batchSize, now })
+      expect(await expire(T - 1)).toEqual({ ids: [], more: false })
+      expect(await expire(T, 1)).toMatchObject({ ids: [expect.any(String)], more: true })
+      expect(await expire(T)).toMatchObject({ more: true })
+      expect(await expire(T)).toEqual({ ids: [], more: false })
+      for (const id of [held, due, dispatched])
+        expect(await row(db, id)).toMatchObject({ status: 'failed', lastError: 'expired', dueAt: null, expiresAt: T })
+      for (const id of [later, none]) expect((await row(db, id)).status).toBe('pending')
+      expect((await expire(T + MINUTE)).ids).toEqual([claim.id])
+      expect(await completeEvent(db, claim)).toBe('lost')
+      expect((await expire(T + 2 * MINUTE)).ids).toEqual([later])
+      expect(await row(db, failed.id)).toMatchObject({ lastError: 'e' })
+    },
+  )
+
   holds('a replay restarts the age of a row', async ({ db }) => {
     const [id = ''] = await insertHeld(db, 1)
     expect(await expireAll(db)).toEqual([id])

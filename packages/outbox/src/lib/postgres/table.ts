@@ -40,6 +40,10 @@ export const pendingEvents = pgTable('pending_events', {
   /** The mark of a claim and its time; null when the row is not claimed. */
   claimedAt: bigint('claimed_at', { mode: 'number' }),
   createdAt: bigint('created_at', { mode: 'number' }).notNull(),
+  /** No attempt begins before this time, from which its age counts. Null: it had passed at the insert, or was not given. */
+  deliverAt: bigint('deliver_at', { mode: 'number' }),
+  /** From this time on the delivery fails as expired. A replay sets both times to null. */
+  expiresAt: bigint('expires_at', { mode: 'number' }),
   /** Time of its last replay, from which its age counts. */
   replayedAt: bigint('replayed_at', { mode: 'number' }),
   /** When it failed. */

@@ -37,6 +37,10 @@ export const pendingEvents = sqliteTable('pending_events', {
   /** The mark of a claim and its time; null when the row is not claimed. */
   claimedAt: integer('claimed_at'),
   createdAt: integer('created_at').notNull(),
+  /** No attempt begins before this time, from which its age counts. Null: it had passed at the insert, or was not given. */
+  deliverAt: integer('deliver_at'),
+  /** From this time on the delivery fails as expired. A replay sets both times to null. */
+  expiresAt: integer('expires_at'),
   /** Time of its last replay, from which its age counts. */
   replayedAt: integer('replayed_at'),
   /** When it failed. */

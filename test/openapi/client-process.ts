@@ -154,6 +154,16 @@ assert.deepEqual(
 )
 assert.deepEqual((await taken(client.GET('/endpoints/{id}/public-key', { params: { path } }))).data, [])
 
+const deliverAt = new Date(Date.now() + 3_600_000).toISOString()
+const later = await taken(
+  client.POST('/events', {
+    body: { object: 'event', type: 'message.created', data: {}, deliverAt, expiresInMs: 60_000 },
+  }),
+)
+assert.ok(later.object === 'event')
+const cancelling = client.POST('/events/{id}/cancel', { params: { path: { id: later.id } } })
+assert.deepEqual(await taken(cancelling), { cancelled: 1, tooLate: 0 })
+
 assert.equal((await client.DELETE('/endpoints/{id}', { params: { path } })).response.status, 204)
 const { error: gone } = await client.GET('/endpoints/{id}', { params: { path } })
 // A problem is told by its status, and then its code is one of few.

@@ -87,7 +87,22 @@ export const WITHOUT_LIVE_LEASE: Mutant = {
 /** Expiry uses the time in the id alone. */
 export const WITHOUT_AGE: Mutant = {
   name: 'expires rows with an old id',
-  rewrites: [{ find: /coalesce\(replayed_at, created_at\) < /, put: '0 < ' }],
+  rewrites: [{ find: /coalesce\(replayed_at, deliver_at, created_at\) < /, put: '0 < ' }],
+}
+
+/** Expiry uses the age alone. */
+export const WITHOUT_LIMIT: Mutant = {
+  name: 'expires no row by its own time',
+  rewrites: [{ find: /completed_at is null and expires_at <= /, put: 'completed_at is null and 0 > ' }],
+}
+
+/** A cancel takes a row that a worker holds. Its condition stands twice: where it picks rows and where it changes them. */
+export const WITHOUT_MARK: Mutant = {
+  name: 'cancels rows in flight',
+  rewrites: [1, 2].map(() => ({
+    find: /attempts = 0 and crashes = 0 and last_status is null\s+and claimed_at is null/,
+    put: 'crashes = 0 and last_status is null',
+  })),
 }
 
 /** A clean-up of payloads that does not check for rows. */

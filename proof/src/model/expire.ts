@@ -5,6 +5,9 @@ import { type Verb, numberOf } from './verbs.ts'
 /** Maximum age of rows that expire, in ticks: less than a lease, so that some row is too old under a live one. */
 const MAX_AGE_TICKS = 1
 
+/** When rows with a limit of their own expire, in ticks after their insert: before they are too old. */
+export const LIMIT_TICKS = 1
+
 /** Rows that are too old fail. */
 export function expire(): Verb<number[]> {
   const options = { maxAgeMs: MAX_AGE_TICKS * TICK_MS }
@@ -17,8 +20,8 @@ export function expire(): Verb<number[]> {
   }
 }
 
-export function isTooOld({ life }: Row, { clock }: Table): boolean {
-  return clock - life > MAX_AGE_TICKS
+export function isTooOld({ life, expiresAt }: Row, { clock }: Table): boolean {
+  return clock - life > MAX_AGE_TICKS || (expiresAt !== null && expiresAt <= clock)
 }
 
 /** Whether only its holder may still settle it. */

@@ -1,5 +1,6 @@
 import type { PendingEvent } from '@keepsend/outbox'
 import { type Local, type Ref, type Row, type Table, letterOf, nameOf } from './state.ts'
+import { isCancelledInHand } from './cancel.ts'
 import { isLeased } from './expire.ts'
 import type { Verb } from './verbs.ts'
 
@@ -129,8 +130,9 @@ export function faultOfEnds(before: Table, after: Table, local: Local, maxAttemp
     const is = after.rows.find(({ row }) => row === was.row)
     const bit = 1 << was.row
     if (!is && !(local.accepted & bit)) return `deleted only with a 2xx: ${nameOf(was)} had none`
-    if (is?.status === 'failed' && !is.expired && is.attempts < maxAttempts && !(local.refused & bit))
-      return `failed only if exhausted, refused or expired: ${nameOf(was)} had ${is.attempts} of ${maxAttempts}`
+    if (isCancelledInHand(was, is, local)) return `one owner: ${nameOf(was)} was cancelled in flight`
+    if (is?.status === 'failed' && !is.expired && !is.cancelled && is.attempts < maxAttempts && !(local.refused & bit))
+      return `failed only if exhausted, refused, expired or cancelled: ${nameOf(was)} had ${is.attempts} of ${maxAttempts}`
   }
   return undefined
 }

@@ -9,6 +9,7 @@ import {
   letterOf,
   nameOf,
 } from './state.ts'
+import { cancel } from './cancel.ts'
 import { expire } from './expire.ts'
 import { type Taken, type Verb, publish, replay } from './verbs.ts'
 
@@ -31,6 +32,9 @@ export function commonMoves(scenario: Scenario, table: Table, local: Local): Mov
   const moves: Move[] = publishMoves(scenario, table, local)
   if (table.clock < scenario.ticks) moves.push({ label: 'a second passes', tick: true, next: () => local })
   if (scenario.expires) moves.push(move('rows that are too old expire', expire(), () => local))
+  if (scenario.cancels)
+    for (const { row } of table.rows)
+      moves.push(move(`the event of ${letterOf(row)} is cancelled`, cancel(row), () => local))
   if (local.replays > 0 && table.rows.some(({ status }) => status === 'failed')) {
     moves.push(move('replay', replay(), (rows) => ({ ...forgetAnswers(local, rows), replays: local.replays - 1 })))
   }

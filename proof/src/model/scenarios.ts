@@ -6,7 +6,9 @@ import {
   WITHOUT_LEAVING_AT_HEARTBEAT,
   WITHOUT_LEAVING_AT_SETTLE,
   WITHOUT_LIVE_LEASE,
+  WITHOUT_LIMIT,
   WITHOUT_LOOKING_FOR_ROWS,
+  WITHOUT_MARK,
   WITHOUT_PENDING,
   WITHOUT_WORKSPACE,
   WITH_FIXED_GEN,
@@ -28,6 +30,8 @@ const poller: Scenario = {
   defers: false,
   holds: false,
   expires: false,
+  limits: false,
+  cancels: false,
   neighbours: false,
 }
 
@@ -66,6 +70,21 @@ const pollersExpireAgain: Scenario = {
   expires: true,
 }
 
+const pollersLimited: Scenario = {
+  ...poller,
+  name: 'pollers: 2, 1 row, a limit',
+  ticks: 2,
+  expires: true,
+  limits: true,
+}
+const pollersCancel: Scenario = {
+  ...poller,
+  name: 'pollers: 2, 1 row, holds and a cancel',
+  ticks: 2,
+  holds: true,
+  cancels: true,
+}
+
 /** Explored completely in every run. */
 export const SMALL: readonly Scenario[] = [
   twoRows,
@@ -81,6 +100,9 @@ export const SMALL: readonly Scenario[] = [
   pollersExpire,
   pollersExpireAgain,
   { ...queue, name: 'queue: 2 consumers, 1 row, expiry', expires: true },
+  pollersLimited,
+  pollersCancel,
+  { ...queue, name: 'queue: 2 consumers, 1 row, a cancel', ticks: 2, cancels: true },
 ]
 
 /** Started one after the other, while the run needs more states. */
@@ -118,5 +140,7 @@ export const CONTROLS: readonly (readonly [Mutant, Scenario])[] = [
   [WITHOUT_WORKSPACE, neighbours],
   [WITHOUT_LIVE_LEASE, pollersExpire],
   [WITHOUT_AGE, pollersExpireAgain],
+  [WITHOUT_LIMIT, pollersLimited],
+  [WITHOUT_MARK, pollersCancel],
   [WITHOUT_LOOKING_FOR_ROWS, twoRows],
 ]

@@ -105,11 +105,40 @@ export const SITUATIONS: readonly Situation[] = [
       verb?.kind === 'settle' && before.rows.some((row) => row.expired && isLost(row, verb, answer)),
   ],
   [
+    'a row expires by its own time before it is too old',
+    (step) => expiring(step).some(({ life }) => step.before.clock - life <= 1),
+  ],
+  ['a held row is cancelled', (step) => cancelling(step).some(({ status }) => status === 'held')],
+  ['a row in line is cancelled', (step) => cancelling(step).some(inLine)],
+  [
+    'a dispatched row is cancelled',
+    (step) => cancelling(step).some(({ status, dueAt }) => status === 'pending' && dueAt === null),
+  ],
+  [
+    'a row in flight, or whose worker died, is not cancelled',
+    ({ before, after, verb }) =>
+      verb?.kind === 'cancel' && before.rows.some((row) => row.claimed && !changed(row, after)),
+  ],
+  [
+    'a consumer that has begun a row settles it after it was cancelled, and its claim is lost',
+    ({ before, verb, answer }) =>
+      verb?.kind === 'settle' && before.rows.some((row) => row.cancelled && isLost(row, verb, answer)),
+  ],
+  [
+    'a message of a cancelled row is stale',
+    ({ before, verb, answer }) =>
+      verb?.kind === 'begin' && before.rows.some((row) => row.cancelled && isLost(row, verb, answer)),
+  ],
+  [
     'a message of an expired row is stale',
     ({ before, verb, answer }) =>
       verb?.kind === 'begin' && before.rows.some((row) => row.expired && isLost(row, verb, answer)),
   ],
 ]
+
+function cancelling({ before, after, verb }: Step): Row[] {
+  return verb?.kind === 'cancel' ? before.rows.filter((row) => changed(row, after)) : []
+}
 
 function expiring({ before, after, verb }: Step): Row[] {
   return verb?.kind === 'expire' ? before.rows.filter((row) => changed(row, after)) : []

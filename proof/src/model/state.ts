@@ -35,8 +35,11 @@ export interface Row extends Ref {
   /** Whether it is in line. */
   ready: boolean
   claimed: boolean
-  /** Whether it failed because it was too old. */
+  /** Whether it failed because it was too old, or because its event was cancelled. */
   expired: boolean
+  cancelled: boolean
+  /** When it expires. */
+  expiresAt: number | null
 }
 
 /** How an attempt ends, as its worker will settle it. */
@@ -99,6 +102,10 @@ export interface Scenario {
   holds: boolean
   /** Whether rows expire. There is no replay then, because a replay restarts the age of a row. */
   expires: boolean
+  /** Whether the first rows have a time at which they expire, before they are too old. */
+  limits: boolean
+  /** Whether events are cancelled. There is no replay and no wait for a receiver then, which a cancel tells by more columns. */
+  cancels: boolean
   /** The second row is in another workspace. */
   neighbours: boolean
 }

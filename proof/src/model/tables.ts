@@ -6,13 +6,14 @@ import {
   enqueueEvents,
   sweepPendingEvents,
 } from '@keepsend/outbox'
-import { EXPIRED, pendingEvents, readPendingEvents } from '@keepsend/outbox/internal'
+import { CANCELLED, EXPIRED, pendingEvents, readPendingEvents } from '@keepsend/outbox/internal'
 import { migrateEngine } from '@keepsend/engine'
 import Database from 'better-sqlite3'
 import { type Mutant, assertMutated, mutate } from '../lib/mutants.ts'
 import { synchronously, useClock } from '../lib/virtual-clock.ts'
 import { faultOfIndexes, faultOfRow, faultOfStep } from './invariants.ts'
-import { faultOfExpiry } from './expire.ts'
+import { faultOfCancel } from './cancel.ts'
+import { LIMIT_TICKS, faultOfExpiry } from './expire.ts'
 import { BASE_MS, type Row, type Scenario, TICK_MS, type Table } from './state.ts'
 import { ENDPOINT, IDS, PAYLOAD, type Verb, eventOf, numberOf, tickOf } from './verbs.ts'
 
@@ -70,6 +71,8 @@ export class Tables {
     useClock(this.#connection, () => this.#now)
     const events = Array.from({ length: this.#scenario.rows }, (_, row) => eventOf(row, this.#scenario))
     await enqueueEvents(this.#db, events)
+    if (this.#scenario.limits)
+      this.#connection.exec(`update pending_events set expires_at = created_at + ${LIMIT_TICKS * TICK_MS}`)
     return this.#read(0)
   }
 
@@ -105,7 +108,9 @@ export class Tables {
     const applied = { table: await this.#read(before.clock), answer }
     const after = this.table(applied.table)
     const fault =
-      faultOfStep(before, after, verb, answer) ?? (verb.kind === 'expire' ? faultOfExpiry(before, after) : undefined)
+      faultOfStep(before, after, verb, answer) ??
+      (verb.kind === 'expire' ? faultOfExpiry(before, after) : undefined) ??
+      (verb.kind === 'cancel' ? faultOfCancel(before, after, verb.key) : undefined)
     if (fault !== undefined) throw new Violation(fault)
     this.#applied[number]?.set(verb.key, applied)
     return applied
@@ -208,12 +213,14 @@ function rowOf(row: PendingEvent): Row {
     ready: row.ready === 1,
     claimed: row.claimedAt !== null,
     expired: row.status === 'failed' && row.lastError === EXPIRED,
+    cancelled: row.status === 'failed' && row.lastError === CANCELLED,
+    expiresAt: row.expiresAt === null ? null : tickOf(row.expiresAt),
   }
 }
 
 function rowText(row: Row): unknown[] {
-  const { status, holdReason, attempts, deferrals, crashes, gen, dueAt, claimed, life, ready, expired, workspaceId } =
-    row
+  const { status, holdReason, attempts, deferrals, crashes, gen, dueAt, claimed, life, ready, workspaceId } = row
+  const { expired, cancelled, expiresAt } = row
   return [
     IDS[row.row],
     status,
@@ -226,8 +233,9 @@ function rowText(row: Row): unknown[] {
     Number(claimed),
     life,
     Number(ready),
-    Number(expired),
+    cancelled ? 2 : Number(expired),
     workspaceId,
+    expiresAt,
   ]
 }
 
@@ -247,10 +255,11 @@ const INSERT_PAYLOADS = `
 const INSERT = `
   insert into pending_events (id, workspace_id, event_type, endpoint_id, status, hold_reason, attempts, max_attempts,
     deferrals, crashes, gen, due_at, claimed_at, created_at, ready, completed_at,
-    last_error, payload_id)
+    last_error, expires_at, payload_id)
   select one.value ->> 0, one.value ->> 12, 'message.created', '${ENDPOINT}', one.value ->> 1, one.value ->> 2, one.value ->> 3, whole.text ->> 1,
     one.value ->> 4, one.value ->> 5, ${BASE_MS} + (one.value ->> 6), ${BASE_MS} + ${TICK_MS} * (one.value ->> 7),
     case one.value ->> 8 when 1 then ${BASE_MS} end, ${BASE_MS} + ${TICK_MS} * (one.value ->> 9), one.value ->> 10,
     case when one.value ->> 1 = 'failed' then ${BASE_MS} end,
-    case one.value ->> 11 when 1 then '${EXPIRED}' end, one.key + 1
+    case one.value ->> 11 when 1 then '${EXPIRED}' when 2 then '${CANCELLED}' end,
+    ${BASE_MS} + ${TICK_MS} * (one.value ->> 13), one.key + 1
   from (select ? as text) as whole, json_each(whole.text, '$[2]') as one`

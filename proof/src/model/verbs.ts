@@ -52,6 +52,7 @@ export interface Verb<R> {
     | 'replay'
     | 'resume'
     | 'expire'
+    | 'cancel'
   key: string
   /** The caller's claims, or the row that its message names. */
   refs: readonly Ref[]

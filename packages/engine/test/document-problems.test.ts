@@ -1,6 +1,6 @@
 // Each problem of the document is answered by its route. That routes answer no others is checked by document-check.ts.
 import { randomBytes } from 'node:crypto'
-import { OutboxError } from '@keepsend/outbox'
+import { OutboxError, enqueueEvents, newEventId } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { type EngineOptions, createKeyRing } from '../src/index.ts'
 import { openDatabase } from './database.ts'
@@ -43,11 +43,15 @@ async function world(options: Partial<EngineOptions> = {}) {
     deliveries: delivery?.id,
     problems: `prb_${endpoint.id}.http_4xx.400`,
   }
+  // An event without an attempt, which can be cancelled.
+  const waiting = { eventId: newEventId(), endpointId: endpoint.id, workspaceId: 'w1', type: 'a', payload: '{}' }
+  await enqueueEvents(on.db, [{ ...waiting, due: Date.now() + 86_400_000 }])
   const { key } = await made.engine.apiKeys.create({ workspaceId: 'w1' })
   const fail = (error: Error): void => void (failure = error)
 
   return (route: Route) => {
-    const own = ids[route.path.split('/')[1] as keyof typeof ids] ?? ''
+    const isCancel = route.path.endsWith('/cancel')
+    const own = isCancel ? waiting.eventId : (ids[route.path.split('/')[1] as keyof typeof ids] ?? '')
     const good = route.takesBody ? JSON.stringify(GOOD_BODIES[`${route.method} ${route.path}`]) : undefined
 
     const ask = async (differs: Differs = {}, { engine } = made): Promise<Response> => {
@@ -63,7 +67,7 @@ async function world(options: Partial<EngineOptions> = {}) {
         ...(body !== undefined && { body }),
       })
     }
-    return { ...made, on, endpoint, good, ask, fail }
+    return { ...made, on, endpoint, good, attempted: ids.events, ask, fail }
   }
 }
 
@@ -94,7 +98,8 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
       { history: false },
     ],
     conflict: [
-      async ({ ask, engine, endpoint, rows }, { path }) => {
+      async ({ ask, engine, endpoint, attempted = '', rows }, { path }) => {
+        if (path.endsWith('/cancel')) return ask({ id: attempted })
         await engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
         const waiting = (await rows()).find(({ status }) => status === 'pending')
         if (path.startsWith('/deliveries')) return ask({ id: waiting?.id ?? '' })

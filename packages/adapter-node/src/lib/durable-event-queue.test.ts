@@ -66,6 +66,18 @@ describe('DurableEventQueue.send', { timeout: PATIENCE_MS }, () => {
     await expect(queue.send(event())).rejects.toMatchObject({ code: 'not_accepted' })
   })
 
+  it('delivers a scheduled event at its time, without a poll in between, and nothing before', async () => {
+    const receiver = await startReceiver()
+    const { engine, queue, rows, addEndpoint } = await rig({ queue: { pollMs: 60_000 } })
+    await addEndpoint(receiver.url)
+    await queue.start(engine)
+    const deliverAt = new Date(Date.now() + 500)
+    await engine.publish({ ...event(), deliverAt })
+    await receiver.arrived(1)
+    expect(Date.now()).toBeGreaterThanOrEqual(deliverAt.getTime())
+    await until(() => rows().length === 0)
+  })
+
   it('sends nothing again for a repeated message whose delivery is in flight (trap 16)', async () => {
     const receiver = await startReceiver(() => undefined)
     const { engine, queue, rows, addEndpoint, publish } = await rig({ queue: { concurrency: 4 } })

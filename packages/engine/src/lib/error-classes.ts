@@ -130,7 +130,6 @@ export const ERROR_CLASSES = {
 export type ErrorClass = keyof typeof ERROR_CLASSES
 
 export const ERROR_CLASS_NAMES = Object.keys(ERROR_CLASSES) as ErrorClass[]
-
 type HttpClass = 'http_3xx' | 'http_4xx' | 'http_5xx'
 
 /** The classes that an error's text begins with. */

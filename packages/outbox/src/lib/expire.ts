@@ -2,7 +2,7 @@ import type { OptionNames } from './options.ts'
 import { type OutboxDatabase, onlyRow } from './database.ts'
 import { checkBounds, checkNames } from './errors.ts'
 import { firstEventIdAt } from './event.ts'
-import { BEHIND_EVERY_EVENT } from './row-id.ts'
+import { BEHIND_EVERY_EVENT, byId } from './row-id.ts'
 import { EXPIRED, type PendingEvent } from './row.ts'
 import { type SqlText, clock, limitTo, raw, sqlText } from './statement.ts'
 import { Transaction } from './transaction.ts'
@@ -54,7 +54,7 @@ export async function expireEvents(
   const afterId = place.afterId ?? ''
   const everyKey = afterId >= oldId || Math.abs(now - place.endedAt) >= EVERY_KEY_MS
   const look = { maxAgeMs, afterId, toId: everyKey ? BEHIND_EVERY_EVENT : oldId, limit: batchSize + 1, now }
-  const { rows } = await db.run<ExpiryStepRow>(expiryStepStatement(db, look))
+  const rows = (await db.run<ExpiryStepRow>(expiryStepStatement(db, look))).rows.sort(byId)
   const expire = async (expiring: readonly ExpiringEvent[]): Promise<string[]> => {
     if (expiring.length === 0) return []
     const transaction = new Transaction()
@@ -117,17 +117,16 @@ export function expiryStepStatement(
       select id, gen, workspace_id, event_type, endpoint_id, case when ${tooOld(maxAgeMs, now)} then 1 else 0 end as is_old
       from pending_events
       where id > ${afterId} and id < ${toId}
-      order by id ${dialect.first(KEYS_PER_STEP)}),
-    aged as materialized (
-      select * from step where is_old = 1 or id = (select max(id) from step) order by id ${limitTo(limit)}),
-    late as materialized (
-      select id, gen, workspace_id, event_type, endpoint_id from pending_events ${dialect.by('pending_events_expiring')}
-      where expires_at is not null and completed_at is null and expires_at <= ${clock(now)} and ${unleased(now)}
-      order by expires_at, id ${dialect.first(limit)})
-    select ${EXPIRING}, is_old as "isOld", 0 as "isLate", (select cast(count(*) as integer) from step) as "looked" from aged
+      order by id ${dialect.first(KEYS_PER_STEP)})
+    select * from (
+      select ${EXPIRING}, is_old as "isOld", 0 as "isLate", (select cast(count(*) as integer) from step) as "looked"
+      from step where is_old = 1 or id = (select max(id) from step)
+      order by id ${limitTo(limit)}) as aged
     union all
-    select ${EXPIRING}, 0, 1, 0 from late
-    order by 1`
+    select * from (
+      select ${EXPIRING}, 0, 1, 0 from pending_events ${dialect.by('pending_events_expiring')}
+      where expires_at is not null and completed_at is null and expires_at <= ${clock(now)} and ${unleased(now)}
+      order by expires_at, id ${dialect.first(limit)}) as late`
 }
 
 const EXPIRING = raw(

@@ -46,7 +46,7 @@ interface Part {
 }
 
 /** The condition of the index `pending_events_at_rest`, term by term, because SQLite compares the terms. */
-export const AT_REST = raw(
+const AT_REST = raw(
   `ready = 0 and claimed_at is null and (status <> 'pending' or last_error is not null or deliver_at is not null)`,
 )
 

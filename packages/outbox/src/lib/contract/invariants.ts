@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { cancelStatement } from '../cancel.ts'
 import { claimDueEvents } from '../claim.ts'
 import { cleanupOldEvents } from '../cleanup.ts'
 import { expireEvents } from '../expire.ts'
@@ -6,9 +7,11 @@ import { resumeStatement } from '../hold.ts'
 import { lineUpDueEvents } from '../lane.ts'
 import { extendLease } from '../lease.ts'
 import { replayEvents } from '../replay.ts'
+import { eventIdOf } from '../row-id.ts'
 import type { ClaimRef, PendingEvent } from '../row.ts'
 import { settleEvents } from '../settle.ts'
 import type { Outcome } from '../outcome.ts'
+import { raw, sqlText } from '../statement.ts'
 import { sweepPendingEvents } from '../sweep.ts'
 import { type Holds, MINUTE, databaseNow, findAll, insertRows, moved, refsOf } from './fixtures.ts'
 
@@ -49,6 +52,10 @@ function faults(row: PendingEvent, now: number): string[] {
       'in line only while pending, once its time has come',
       row.ready === 0 || (row.status === 'pending' && row.dueAt !== null && row.dueAt <= now),
     ],
+    [
+      'before its deliver_at only waiting for it, or settled',
+      row.deliverAt === null || row.deliverAt <= now || settled || (row.ready === 0 && row.dueAt === row.deliverAt),
+    ],
     ['dispatched only while never taken', !dispatched || (moved(row).gen === 0 && row.claimedAt === null)],
   ]
   return checks.flatMap(([rule, holds]) => (holds ? [] : [`${rule}: ${JSON.stringify(row)}`]))
@@ -62,6 +69,13 @@ export function invariantPromises(holds: Holds): void {
       let before = new Map<string, PendingEvent>()
       const refs = await refsOf(db, await insertRows(db, 6, { due: 'dispatched', maxAttempts: 2 }))
       await insertRows(db, 10, { due: now, maxAttempts: 3 })
+      // Each row has a time at which it expires, and every third that is due waits for another before.
+      const [waits, ends] = [now + 5 * MINUTE, now + 10 * MINUTE]
+      for (const [index, { id, dueAt }] of (await findAll(db)).entries()) {
+        const waiting = sqlText`, deliver_at = ${waits}, due_at = ${waits}, ready = 0`
+        const more = dueAt !== null && index % 3 === 0 ? waiting : raw('')
+        await db.run(sqlText`update pending_events set expires_at = ${ends + index * MINUTE}${more} where id = ${id}`)
+      }
 
       for (let step = 0; step < 150; step++) {
         const one = pick(2) ? db : rival
@@ -84,6 +98,9 @@ export function invariantPromises(holds: Holds): void {
         } else {
           if (pick(2)) await lineUpDueEvents(one, { now })
           await extendLease(one, refs.slice(-3), MINUTE, { now })
+          const { id } = refs[pick(refs.length)] ?? { id: '' }
+          const event = { eventId: eventIdOf(id), workspaceId: 'ws_1', limit: 1 }
+          if (pick(3) === 0) await one.run(cancelStatement(one, event))
           await cleanupOldEvents(one, { failedRetentionMs: 200 * MINUTE, batchSize: 1, budgetMs: 0, now })
           await expireEvents(one, { maxAgeMs: 15 * MINUTE, batchSize: 1, now })
         }

@@ -92,15 +92,27 @@ describe('an event with deliverAt and expiresInMs', () => {
     const made = await ready()
     await made.readOnly(true)
     const before = Date.now()
+    const tomorrow = inDays(1)
     await made.engine.publish({ ...event, expiresInMs: 60_000 })
-    await made.engine.publish({ ...event, expiresInMs: 60_000, deliverAt: inDays(1) })
+    await made.engine.publish({ ...event, expiresInMs: 60_000, deliverAt: tomorrow })
+    await made.engine.publish({ ...event, deliverAt: new Date(Date.now() + 366 * DAY) })
+    await made.engine.publish({ ...event, deliverAt: new Date(-8e15), expiresInMs: 60_000 })
     await settled()
     await made.readOnly(false)
-    const [now, later] = made.messages
+    const [now, later, last, past] = made.messages
     expect(now).toMatchObject({ expiresAt: expect.any(String) })
     expect(now).not.toHaveProperty('deliverAt')
     expect(Date.parse(now?.expiresAt ?? '')).toBeGreaterThanOrEqual(before + 60_000)
-    expect(later).toMatchObject({ deliverAt: inDays(1).toISOString() })
+    expect(later).toMatchObject({ deliverAt: tomorrow.toISOString() })
+    expect(past).not.toHaveProperty('deliverAt')
+    const behind = {
+      type: '',
+      workspaceId: '',
+      ...last,
+      deliverAt: new Date(Date.now() + 366 * DAY + 60_000).toISOString(),
+    }
+    await insertQueuedEvent({ db: made.db, rowsStart: 'now' }, behind)
+    expect(await made.rows()).toMatchObject([{ deliverAt: Date.parse(behind.deliverAt), status: 'pending' }])
     const late = { ...now, type: 'a', workspaceId: 'w1', expiresAt: new Date(before - 1).toISOString() }
     await insertQueuedEvent({ db: made.db, rowsStart: 'now' }, late)
     expect(await made.work()).toMatchObject([{ kind: 'fail', error: 'expired: its expiresAt has passed' }])

@@ -11,7 +11,7 @@ import {
 import { EngineError } from '../errors.ts'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
 import { type PreparedEvent, type WebhookEvent, prepareEvent } from './event.ts'
-import { carriedExpiry, carriedSchedule } from './event-times.ts'
+import { carriedSchedule, readCarried } from './event-times.ts'
 import { inTime } from '../in-time.ts'
 import { type Logger, errorFields } from '../logger.ts'
 import type { PublishTarget } from './fan-out.ts'
@@ -152,20 +152,10 @@ export async function insertQueuedEvent(target: PublishTarget, message: QueuedEv
       `the message has an outboxId, so its row exists: insert only messages without one; found ${message.outboxId}`,
     )
   }
-  const { type, workspaceId, eventId: id, channels, timestamp, traceparent, deliverAt } = message
+  const { type, workspaceId, eventId: id, channels, timestamp, traceparent } = message
   const data = message.data ?? (message.raw ? undefined : {})
   // Other programs may write to the queue: `prepareEvent` rejects an event with both.
-  const given = {
-    type,
-    workspaceId,
-    data,
-    raw: message.raw,
-    id,
-    channels,
-    timestamp,
-    traceparent,
-    deliverAt,
-  } as WebhookEvent
-  const event = { ...prepareEvent(given), expiry: carriedExpiry(message.expiresAt) }
+  const given = { type, workspaceId, data, raw: message.raw, id, channels, timestamp, traceparent } as WebhookEvent
+  const event = { ...prepareEvent(given), ...readCarried(message, Date.now()) }
   return messagesFor(target, event, await fanOut(target, event))
 }

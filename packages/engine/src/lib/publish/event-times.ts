@@ -42,14 +42,21 @@ export function carriedSchedule(
 ): { deliverAt?: string; expiresAt?: string } {
   const until = expiry?.inMs === undefined ? expiry?.at : Math.max(deliverAt ?? now, now) + expiry.inMs
   return {
-    ...(deliverAt !== undefined && { deliverAt: new Date(deliverAt).toISOString() }),
+    ...(deliverAt !== undefined && deliverAt > now && { deliverAt: new Date(deliverAt).toISOString() }),
     ...(until !== undefined && { expiresAt: new Date(until).toISOString() }),
   }
 }
 
-/** Reads the `expiresAt` of such a message. @throws {EngineError} `invalid_event` */
-export function carriedExpiry(expiresAt: string | undefined): Schedule['expiry'] {
-  return expiresAt === undefined ? undefined : { at: msOf('expiresAt', expiresAt) }
+// The clock of the worker may be behind that of the publisher, which has checked the bound.
+const CLOCK_SKEW_MS = 86_400_000
+
+/** Reads the times of such a message. @throws {EngineError} `invalid_event` */
+export function readCarried(
+  { deliverAt, expiresAt }: { deliverAt?: string | undefined; expiresAt?: string | undefined },
+  now: number,
+): Schedule {
+  const times = readSchedule({ deliverAt }, now + CLOCK_SKEW_MS)
+  return expiresAt === undefined ? times : { ...times, expiry: { at: msOf('expiresAt', expiresAt) } }
 }
 
 function msOf(name: string, time: Date | string): number {

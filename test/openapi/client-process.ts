@@ -130,6 +130,8 @@ assert.equal(
   0,
 )
 
+const matching = { object: 'event', type: 'message.created', data: {} } as const
+assert.equal((await taken(client.POST('/endpoints/{id}/match', { params: { path }, body: matching }))).matches, true)
 assert.match((await taken(client.POST('/endpoints/{id}/test', { params: { path } }))).eventId, /^evt_/)
 assert.equal(
   (

@@ -2,6 +2,8 @@
 -- keepsend_subscriptions, which is written in the same transaction.
 -- version: raised by every change. A settle that disables an endpoint names the version that its attempt read.
 -- headers: names, with each value encrypted under a key of the endpoint in keepsend_secrets.
+-- filter: a condition on the body, as JSON; filter_version is raised by every change of it, so that a publisher knows whether it
+-- has evaluated this one.
 -- rate_next_us: the slot time of the next attempt under rate_limit (attempts per rate_period), in microseconds.
 -- rate_granted: the number of permits that were granted last.
 -- circuit to window_successes: the endpoint's health, written by settles, but not by those of a healthy endpoint.
@@ -31,6 +33,8 @@ create table if not exists keepsend_endpoints (
   compat_header text,
   compat_format text not null default 'timestamped' check (compat_format in ('timestamped', 'sha256')),
   event_type_header text,
+  filter text,
+  filter_version integer not null default 0,
   concurrency integer,
   rate_limit integer,
   rate_period text not null default 'second' check (rate_period in ('second', 'minute', 'hour')),

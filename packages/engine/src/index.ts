@@ -42,6 +42,8 @@ export type { DeliveryError, ErrorClass, ErrorExplanation } from './lib/error-cl
 export { ERROR_CLASSES, HTTP_EXPLANATIONS, classOf, explanationOf } from './lib/error-classes.ts'
 export type { EngineErrorCode } from './lib/errors.ts'
 export { EngineError } from './lib/errors.ts'
+export type { ContentFilter } from './lib/filters/content-filter.ts'
+export type { EventMatch, UnplacedEvent } from './lib/endpoints/match-event.ts'
 export type { CircuitOptions } from './lib/health/circuit-breaker.ts'
 export type { OperationalType } from './lib/health/occurrence.ts'
 export type { CommitWithEventsOptions } from './lib/hono.ts'

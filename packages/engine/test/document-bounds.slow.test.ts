@@ -17,6 +17,7 @@ const IN_WORDS = new Set([
   'tls',
   'raw', // without `data`
   'eventTypeHeader', // as `headers`
+  'filter', // paths and operators
 ])
 
 /** Values around the bounds of a schema. */

@@ -71,6 +71,7 @@ const ENDPOINT = {
   signatures: ['v1'],
   compatSignature: { header: 'x-old', format: 'sha256' },
   eventTypeHeader: 'x-type',
+  filter: { 'data.id': 'm1' },
   concurrency: 2,
   rateLimit: 3,
   ratePeriod: 'minute',

@@ -50,6 +50,7 @@ export const GOOD_BODIES: Record<string, unknown> = {
   'POST /endpoints': { url: 'https://hooks.example.com/' },
   'PATCH /endpoints/{id}': { description: 'changed' },
   'POST /endpoints/{id}/pause': {},
+  'POST /endpoints/{id}/match': { object: 'event', type: 'message.created', data: { id: 'm1' } },
   'POST /endpoints/{id}/rotate-secret': {},
   'POST /endpoints/{id}/replay': { settledBefore: '2100-01-01T00:00:00Z' },
   'POST /problems/{id}/acknowledge': { by: 'dana' },

@@ -22,6 +22,8 @@ export const endpointRows = createCodec<typeof endpoints>({
   compatHeader: 'compat_header',
   compatFormat: 'compat_format',
   eventTypeHeader: 'event_type_header',
+  filter: json('filter'),
+  filterVersion: 'filter_version',
   concurrency: 'concurrency',
   rateLimit: 'rate_limit',
   ratePeriod: 'rate_period',

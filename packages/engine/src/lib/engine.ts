@@ -34,6 +34,7 @@ import { type EngineOptions, readOptions } from './options.ts'
 import { type PublishTarget, fanOutToOneStatements } from './publish/fan-out.ts'
 import { addInsert, fanOut, messageFor, messagesFor, publishStatements } from './publish/publish.ts'
 import { createNotifier } from './health/operational-webhooks.ts'
+import { createKnownFilters } from './filters/known-filters.ts'
 import { createLifecycle } from './lifecycle.ts'
 import { createPermits } from './backlog/rate-limit.ts'
 import { createRequestLimit } from './access/request-limit.ts'
@@ -80,9 +81,19 @@ export function createEngine(options: EngineOptions): Engine {
   const { rowsStart = 'now', messagesPerPublish } = queue
   const fewReceivers = createReceiverCount(settings.monotonic)
   const { events: recordsEvents = false, search: searchPaths = [] } = settings.history ?? {}
+  const filters = createKnownFilters(db, { ...settings, logger })
   const recording = { recordsEvents, searchPaths }
   const bounds = { maxAgeMs, deliveriesPerPublish: limits.deliveriesPerPublish }
-  const target: PublishTarget = { db, rowsStart, messagesPerPublish, fewReceivers, ...recording, logger, ...bounds }
+  const target: PublishTarget = {
+    db,
+    rowsStart,
+    messagesPerPublish,
+    fewReceivers,
+    filters,
+    ...recording,
+    logger,
+    ...bounds,
+  }
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()

@@ -32,7 +32,7 @@ export interface LifecycleEvents {
     tookMs: number
   }
   /** The outcome of a claim was recorded. */
-  settled: DeliveryIds & { outcome: 'completed' | 'failed' | 'rescheduled' | 'held' | 'released' }
+  settled: DeliveryIds & { outcome: 'completed' | 'failed' | 'rescheduled' | 'held' | 'released' | 'filtered' }
   /** A delivery was held at its settle. */
   held: DeliveryIds & { reason: HoldReason }
   /** Held deliveries of an endpoint were resumed by its timer. */
@@ -166,6 +166,7 @@ const SETTLED = {
   fail: 'failed',
   hold: 'held',
   release: 'released',
+  filtered: 'filtered',
 } as const
 
 /** Tells of a settle. A claim of which only the id and `gen` are known is told by them alone. */

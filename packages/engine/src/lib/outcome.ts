@@ -90,6 +90,8 @@ type Classification =
     }
   /** The worker had no slot to begin; no attempt was made. The claim is undone and the delivery is due again. */
   | { kind: 'release' }
+  /** The event does not match the filter that its endpoint had: no attempt is made, and the row is deleted, uncounted. */
+  | { kind: 'filtered' }
 
 /** The outcome of an attempt, with the claim under which the attempt was made. */
 export interface FinishedDelivery {

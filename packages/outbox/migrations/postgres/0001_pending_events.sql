@@ -3,7 +3,8 @@
 -- payload: text, not jsonb, which would lose key order, the digits of numbers and an escaped NUL. It is the last
 -- column. Null: it is in keepsend_payloads, under payload_id. Every move of a row rewrites the row and any payload in
 -- it.
--- content_type is null for JSON, which nearly every payload is.
+-- content_type is null for JSON, which nearly every payload is. filter is a condition on the payload that its worker still has
+-- to evaluate; null: none.
 -- deliver_at: no attempt before it; expires_at: none from then on. Null unless the event has them; a replay sets them to null.
 -- gen begins at the clock, so that a row that is inserted again repeats no gen of its earlier life.
 -- No foreign keys: a deleted endpoint must not silently delete its deliveries.
@@ -41,6 +42,7 @@ create table if not exists pending_events (
   last_error text,
   last_status integer,
   content_type text,
+  filter text,
   payload_id bigint,
   payload text check (payload is not null or payload_id is not null)
 ) with (

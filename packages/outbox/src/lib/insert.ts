@@ -13,7 +13,9 @@ import { type SqlText, clock, joined, raw, sqlText } from './statement.ts'
 const COLUMNS = 'id, workspace_id, event_type, endpoint_id, max_attempts, due_at, ready, gen, created_at'
 const INSERT = raw(`insert into pending_events (${COLUMNS}, payload`)
 const INSERT_MANY = raw(`insert into pending_events (${COLUMNS}, payload_id, payload`)
-const INSERT_OR_HOLD = raw(`insert into pending_events (${COLUMNS}, payload_id, payload, status, hold_reason, held_at`)
+const INSERT_OR_HOLD = raw(
+  `insert into pending_events (${COLUMNS}, payload_id, payload, status, hold_reason, held_at, filter`,
+)
 
 // `do nothing`, never `insert or ignore`, which would also swallow a missing NOT NULL value.
 const UNLESS_THERE = raw('on conflict (id) do nothing')
@@ -99,6 +101,8 @@ export interface Receivers {
   maxAttempts: SqlText
   /** The expression of the reason why its row is held from the start; null when it is not. */
   heldFor: SqlText
+  /** The expression of a condition on the payload that its worker evaluates first, a text; null: none. @default null */
+  filter?: SqlText | undefined
   /** The text after `from`, with its conditions. */
   from: SqlText
   /**
@@ -110,8 +114,8 @@ export interface Receivers {
 
 /**
  * Inserts one event for each receiver that the caller's `select` finds, in one statement, so that the set of receivers
- * is that of the commit. Returns `id`, `endpointId`, `gen`, `ready` and `holdReason` of new rows, and with `deliverAt`
- * `isAhead`: 1 if they wait for it. On SQLite, a statement before it stores the payload, if the rows do not hold it
+ * is that of the commit. Returns `id`, `endpointId`, `gen`, `ready`, `holdReason` and `isFiltered` of new rows, and with
+ * `deliverAt` `isAhead`: 1 if they wait for it. On SQLite, a statement before it stores the payload, if the rows do not hold it
  * themselves.
  *
  * Rows that wait are never held from the start: at their time the claim finds the state that the receiver has then.
@@ -124,7 +128,7 @@ export function insertSelectStatements(
   receiversAt: (now: SqlText) => Receivers,
 ): InsertStatements {
   const { now, from: clockFrom } = dialect.clockBeside
-  const { endpointId, maxAttempts, heldFor, from: receivers, isFew } = receiversAt(now)
+  const { endpointId, maxAttempts, heldFor, filter = NO_FILTER, from: receivers, isFew } = receiversAt(now)
   const from = sqlText`${clockFrom}${receivers}`
   const inLine = event.joinsLine ? hasLine(dialect, sqlText`cast(${event.workspaceId} as text)`) : undefined
   const { record } = event
@@ -143,17 +147,19 @@ export function insertSelectStatements(
   const held = ahead ? sqlText`case when ${ahead} then null else ${heldFor} end` : heldFor
   const also = ahead ? ALSO_AHEAD : ALSO_NOTHING
   const receiver = sqlText`receiver as ${dialect.reused} (
-      select ${endpointId} as endpoint, ${maxAttempts} as attempts, ${held} as held_for, ${now} as now from ${from})`
+      select ${endpointId} as endpoint, ${maxAttempts} as attempts, ${held} as held_for, ${filter} as filter, ${now} as now
+      from ${from})`
   const ctes = stored.ctes.reduce((all, one) => sqlText`${all}, ${one}`, receiver)
   // `where true`: without it SQLite would parse `on conflict` as the condition of a join.
   const insert = sqlText`${INSERT_OR_HOLD}${contentType.column}${times.column})
     select cast(${event.eventId} as text) || '.' || endpoint, cast(${event.workspaceId} as text),
       cast(${event.type} as text), endpoint, ${unlessTooMany({ ...event, isFew })}, ${dueAndReady(event, NOW, { inLine, unlessHeld: UNLESS_HELD })}, now, now,
-      ${stored.id}, ${inline}, ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end${contentType.value}${times.value}
+      ${stored.id}, ${inline}, ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end, filter${contentType.value}${times.value}
     from receiver
     where true
     ${UNLESS_THERE}
-    returning id, endpoint_id as "endpointId", gen, ready as "ready", hold_reason as "holdReason"${also.returning}`
+    returning id, endpoint_id as "endpointId", gen, ready as "ready", hold_reason as "holdReason",
+      case when filter is null then 0 else 1 end as "isFiltered"${also.returning}`
   if (!record)
     return {
       before: stored.before,
@@ -164,7 +170,7 @@ export function insertSelectStatements(
   return { before: stored.before, ...dialect.insertRecorded({ ctes, insert, returned: also.returned }, event, record) }
 }
 
-const RETURNED = 'id, "endpointId", gen, "ready", "holdReason"'
+const RETURNED = 'id, "endpointId", gen, "ready", "holdReason", "isFiltered"'
 const ALSO_NOTHING = { returning: raw(''), returned: raw(RETURNED) }
 const ALSO_AHEAD = {
   returning: raw(', case when due_at > created_at then 1 else 0 end as "isAhead"'),
@@ -180,6 +186,7 @@ function recordedContentType({ contentType }: Pick<OutboxEvent, 'contentType'>):
 }
 
 const NOW = raw('receiver.now')
+const NO_FILTER = raw('cast(null as text)')
 const UNLESS_HELD = raw('case when held_for is null')
 
 interface FanOutOptions extends MaxRows, Schedule {

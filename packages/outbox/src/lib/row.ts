@@ -79,6 +79,7 @@ export const pendingEvents = createCodec<typeof table, PendingEvent>({
   lastError: 'last_error',
   lastStatus: 'last_status',
   contentType: 'content_type',
+  filter: 'filter',
   payload: {
     column: 'payload',
     readAs: (row) =>

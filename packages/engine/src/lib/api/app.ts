@@ -9,6 +9,7 @@ import { answerOtherMethods, isOptions } from './methods.ts'
 import { endpointRoutes } from './endpoints.ts'
 import { endpointStateRoutes } from './endpoint-state.ts'
 import { eventCancelRoutes } from './event-cancel.ts'
+import { eventMatchRoutes } from './event-match.ts'
 import { eventRoutes } from './events.ts'
 import { healthRoutes } from './liveness.ts'
 import { type RouteEngine, newRoutes } from './route.ts'
@@ -47,6 +48,7 @@ export function createRoutes(
   app.route('/', eventCancelRoutes(engine))
   app.route('/', endpointRoutes(engine))
   app.route('/', endpointStateRoutes(engine))
+  app.route('/', eventMatchRoutes(engine))
   app.route('/', secretRoutes(engine))
   app.route('/', deliveryRoutes(engine))
   app.route('/', attemptRoutes(engine))

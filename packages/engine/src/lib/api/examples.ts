@@ -32,6 +32,7 @@ export const endpoint = {
   compatHeader: null,
   compatFormat: 'timestamped',
   eventTypeHeader: null,
+  filter: { 'data.channel': { $in: ['general'] } },
   concurrency: null,
   rateLimit: 10,
   ratePeriod: 'second',

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { COMPAT_FORMATS } from '../signing/compat-signature.ts'
+import { filterInput, filterShown } from './filter-schemas.ts'
 import { READABLE } from '../endpoints/endpoint-columns.ts'
 import { DISABLED_REASONS } from '../endpoints/endpoint.ts'
 import { ERROR_CLASS_NAMES } from '../error-classes.ts'
@@ -145,9 +146,7 @@ const endpointFields = {
     })
     .nullable()
     .optional()
-    .openapi({
-      description: 'An additional signature in an older form, for receivers that support no other; null removes it',
-    }),
+    .openapi({ description: 'A signature in an older form too, for receivers that support no other; null removes it' }),
   eventTypeHeader: bounded.headerName
     .nullable()
     .optional()
@@ -167,6 +166,7 @@ const endpointFields = {
     .optional()
     .openapi({ description: 'Attempts per `ratePeriod`, from all processes together; null: no limit' }),
   ratePeriod: z.enum(RATE_PERIODS).optional().openapi({ description: 'Default: `second`' }),
+  ...filterInput,
   ...credentialsInput,
 }
 
@@ -213,6 +213,7 @@ export const endpointSchema = z
     concurrency: z.int().nullable(),
     rateLimit: z.int().nullable(),
     ratePeriod: z.enum(RATE_PERIODS),
+    ...filterShown,
     ...credentialsShown,
     circuit: z
       .enum(['closed', 'open'])

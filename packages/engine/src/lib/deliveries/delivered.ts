@@ -64,5 +64,6 @@ export function deliveredState(
     lastError: error,
     lastStatus: httpStatus,
     contentType: null,
+    filter: null,
   }
 }

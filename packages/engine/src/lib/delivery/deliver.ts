@@ -7,6 +7,7 @@ import { expiredAt } from './expiry.ts'
 import { recordResponse, recordedUrl } from '../history/attempt-record.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { type Logger, errorFields } from '../logger.ts'
+import { matchesOwnFilter } from '../filters/evaluate.ts'
 import type { Permit, Permits } from '../backlog/rate-limit.ts'
 import { createRequestRedactor } from './request-secrets.ts'
 import { MAX_RESPONSE_BYTES, type Sender } from '../sender.ts'
@@ -76,9 +77,10 @@ export async function deliverEvent(
     const endpoint = await readEndpoint(deps, event.endpointId)
     if (endpoint === 'unreadable') return deferred(event, LOOKUP_FAILED, random)
     if (!endpoint) return { kind: 'fail', error: ENDPOINT_GONE }
+    const facts = attemptFacts(endpoint, { deliveryId: event.id, at: now, windowMs: deps.windowMs })
+    if (!matchesOwnFilter(event)) return { kind: 'filtered', attempt: facts }
     if (!endpoint.enabled) return { kind: 'hold', reason: 'endpoint_disabled' }
     if (endpoint.paused) return { kind: 'hold', reason: 'endpoint_paused' }
-    const facts = attemptFacts(endpoint, { deliveryId: event.id, at: now, windowMs: deps.windowMs })
     if (facts.circuitOpen && !facts.probe) return { kind: 'hold', reason: 'circuit_open' }
     const { id, version, retryStatuses } = endpoint
     const policy = { id, version, retrySchedule: endpoint.retrySchedule ?? retrySchedule, retryStatuses }

@@ -19,6 +19,7 @@ export function logAttempt(logger: Logger, event: TakenEvent, outcome: DeliveryO
   switch (outcome.kind) {
     case 'complete':
     case 'release':
+    case 'filtered':
       return
     case 'reschedule': {
       if (outcome.deferral || ALREADY_LOGGED.has(classOf(outcome.error))) return

@@ -201,6 +201,7 @@ function failureOf({ claim, outcome }: FinishedDelivery): FailedDelivery[] {
 function toSettle({ claim, outcome }: FinishedDelivery): Outcome {
   switch (outcome.kind) {
     case 'complete':
+    case 'filtered':
       return { claim, settle: 'complete' }
     case 'reschedule': {
       const { delayMs, deferral, error, httpStatus } = outcome

@@ -4,6 +4,7 @@ import { OR, type OptionNames, type OptionsOf, createOptionChecks } from '@keeps
 import { characters } from '../formats/characters.ts'
 import type { CheckUrl } from '../url-policy/check-url.ts'
 import { COMPAT_FORMATS, type CompatSignature } from '../signing/compat-signature.ts'
+import { readFilter } from '../filters/content-filter.ts'
 import { MAX_CHANNELS, isName, isPattern } from '../publish/event.ts'
 import { RATE_PERIODS } from '../backlog/rate-limit.ts'
 import { longestMs } from '../retry-schedule.ts'
@@ -25,6 +26,8 @@ export const ENDPOINT_OPTIONS = {
     ...({ header: 'text', format: 'text', secret: 'text' } as const satisfies OptionNames<CompatSignature>),
   },
   eventTypeHeader: 'text or null',
+  // Its names are paths and operators: see readFilter.
+  filter: 'object or null',
   concurrency: 'number or null',
   rateLimit: 'number or null',
   ratePeriod: 'text',
@@ -100,6 +103,7 @@ export function checkEndpoint(input: OptionsOf<EndpointInput>, checkUrl: CheckUr
   if (input.signatures !== undefined) checkSignatures(input.signatures)
   if (input.compatSignature) checkCompat(input.compatSignature)
   if (typeof input.eventTypeHeader === 'string') checkHeaderName('eventTypeHeader', input.eventTypeHeader)
+  if (input.filter && Object.keys(input.filter).length > 0) readFilter(input.filter)
   if (secret !== undefined) checkSecret(secret, input.signatures ?? ['v1'])
 }
 

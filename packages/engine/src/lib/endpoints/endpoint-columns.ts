@@ -11,6 +11,7 @@ import {
 import { COMPAT_FORMATS } from '../signing/compat-signature.ts'
 import { guardEndpointCount, guardSubscriptionCount } from './endpoint-limits.ts'
 import { DISABLED_REASONS, type Endpoint, type EndpointInput } from './endpoint.ts'
+import type { ContentFilter } from '../filters/content-filter.ts'
 import type { Limits } from '../limits.ts'
 import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 import { pausedUntil } from '../backlog/pause.ts'
@@ -37,6 +38,7 @@ const SHOWN = [
   'compatHeader',
   'compatFormat',
   'eventTypeHeader',
+  'filter',
   'concurrency',
   'rateLimit',
   'ratePeriod',
@@ -120,7 +122,7 @@ export function columnsOf(
   defaultAttempts: number,
 ): SqlText[] {
   const { retrySchedule, compatSignature } = input
-  const columns: Record<string, SqlValue | undefined> = {
+  const columns: Record<string, SqlValue | SqlText | undefined> = {
     url: input.url,
     description: input.description,
     event_types: input.eventTypes && JSON.stringify(input.eventTypes),
@@ -133,6 +135,8 @@ export function columnsOf(
     compat_header: compatSignature && compatSignature.header.toLowerCase(),
     compat_format: compatSignature === null ? 'timestamped' : compatSignature?.format,
     event_type_header: input.eventTypeHeader && input.eventTypeHeader.toLowerCase(),
+    filter: input.filter === undefined ? undefined : filterText(input.filter),
+    filter_version: input.filter === undefined ? undefined : raw('filter_version + 1'),
     concurrency: input.concurrency,
     rate_limit: input.rateLimit,
     rate_period: input.ratePeriod,
@@ -150,6 +154,11 @@ export function attemptsOf(schedule: readonly number[] | null | undefined, defau
 
 export function scheduleText(schedule: readonly number[] | null | undefined): string | null {
   return schedule ? JSON.stringify(schedule) : null
+}
+
+/** Null and `{}` are no filter. */
+export function filterText(filter: ContentFilter | null | undefined): string | null {
+  return filter && Object.keys(filter).length > 0 ? JSON.stringify(filter) : null
 }
 
 /**
@@ -190,6 +199,7 @@ const FORMATS: Record<string, readonly [isReadable: (stored: unknown) => boolean
   retryStatuses: [(stored) => isStored(stored, numbers), '[]'],
   retrySchedule: [(stored) => stored === null || isStored(stored, numbers), null],
   headers: [(stored) => isStored(stored, isObject), '{}'],
+  filter: [(stored) => stored === null || isStored(stored, isObject), null],
   auth: [(stored) => stored === null || isStored(stored, isObject), null],
   tls: [(stored) => stored === null || isStored(stored, isObject), null],
 }

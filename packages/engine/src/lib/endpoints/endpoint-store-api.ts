@@ -2,6 +2,7 @@ import type { OptionNames, OptionsOf } from '@keepsend/outbox/internal'
 import type { ChangeOptions } from './endpoint-change.ts'
 import type { EndpointSecret, RotateOptions } from './endpoint-secrets.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
+import type { EventMatch, UnplacedEvent } from './match-event.ts'
 import type { BackgroundOption } from '../publish/dispatch.ts'
 import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
 import type { PauseOptions } from '../backlog/pause.ts'
@@ -48,6 +49,12 @@ export interface EndpointStore {
    * eleventh is refused as `conflict`, because dropping the oldest would break receivers that still use it.
    */
   rotateSecret(workspaceId: string, id: string, options?: RotateOptions): Promise<EndpointSecret>
+  /**
+   * Whether the endpoint would get this event, and if not, which of its types, channels and filter is the reason. Publishes nothing.
+   *
+   * @throws {EngineError} the codes of an invalid event
+   */
+  matchEvent(workspaceId: string, id: string, event: UnplacedEvent): Promise<EventMatch>
   /** The active secrets, by scheme, the newest first. */
   secrets(workspaceId: string, id: string): Promise<EndpointSecret[]>
 }

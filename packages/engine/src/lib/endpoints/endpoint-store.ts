@@ -13,6 +13,7 @@ import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.t
 import { resetHealth } from '../health/circuit-breaker.ts'
 import { asSameName, checkDistinct, headerNamesOf, namesHeaders, refuseSameNameStatement } from './header-names.ts'
 import { CHANGE_OPTIONS, changeOf } from './endpoint-change.ts'
+import { matchEvent } from './match-event.ts'
 import { failOrphansStatement } from '../backlog/orphans.ts'
 import { END_PAUSE, pauseSet, readPauseOptions } from '../backlog/pause.ts'
 import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
@@ -20,6 +21,7 @@ import {
   SHOWN_COLUMNS,
   attemptsOf,
   columnsOf,
+  filterText,
   scheduleText,
   selectShown,
   subscribe,
@@ -103,12 +105,12 @@ export function createEndpointStore(
       transaction.add(sqlText`
           insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
             max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, compat_format,
-            event_type_header, concurrency, rate_limit, rate_period, auth, tls, created_at, updated_at)
+            event_type_header, filter, concurrency, rate_limit, rate_period, auth, tls, created_at, updated_at)
           values (${id}, ${workspaceId}, ${lockedEndpointsOf(db, workspaceId, url)}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
             ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
             ${headers.column}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
             ${names.compatHeader}, ${input.compatSignature?.format ?? 'timestamped'}, ${names.eventTypeHeader},
-            ${concurrency}, ${rateLimit}, ${ratePeriod}, ${credentials.columns.auth ?? null},
+            ${filterText(input.filter)}, ${concurrency}, ${rateLimit}, ${ratePeriod}, ${credentials.columns.auth ?? null},
             ${credentials.columns.tls ?? null}, ${clock()}, ${clock()})`)
       transaction.add(subscribe(db, { workspaceId, id, isNew: true }, limits))
       transaction.addAll([...secrets.map(({ statement }) => statement), ...headerKey, ...credentials.statements])
@@ -233,6 +235,10 @@ export function createEndpointStore(
       const secret = await endpointSecrets.rotate(await get(workspaceId, id), options, once)
       onChange(id)
       return secret
+    },
+
+    async matchEvent(workspaceId, id, event) {
+      return matchEvent(await get(workspaceId, id), event)
     },
 
     async secrets(workspaceId, id) {

@@ -1,5 +1,6 @@
 import type { CompatFormat, CompatSignature } from '../signing/compat-signature.ts'
 import type { EndpointAuth, EndpointTls, ShownAuth, ShownTls } from '../credentials.ts'
+import type { ContentFilter } from '../filters/content-filter.ts'
 import type { RatePeriod } from '../backlog/rate-limit.ts'
 
 /** A customer's URL with its subscriptions and its retry policy. Times are milliseconds since the epoch. */
@@ -38,6 +39,8 @@ export interface Endpoint {
   compatFormat: CompatFormat
   /** The header with the type of the event; null: none. */
   eventTypeHeader: string | null
+  /** The condition that the body of an event must match; null: none. */
+  filter: ContentFilter | null
   /** Concurrent attempts from one process; null: the queue's default. */
   concurrency: number | null
   /** Attempts per `ratePeriod`, from all processes together; null: no limit. */
@@ -91,6 +94,8 @@ export interface EndpointInput {
   compatSignature?: CompatSignature | null | undefined
   /** A header with the type of the event, by the rule for `headers` and under another name; null: none. @default null */
   eventTypeHeader?: string | null | undefined
+  /** A condition that the body of an event must match; null or `{}`: every event of its types and channels. @default null */
+  filter?: ContentFilter | null | undefined
   /** Concurrent attempts from one process: 1 to 1,000. @default the queue's slots for an endpoint */
   concurrency?: number | null | undefined
   /** Attempts per `ratePeriod`, from all processes together: 1 to 10,000. @default no limit */

@@ -30,7 +30,7 @@ export interface AttemptEnd {
   error: string | undefined
 }
 
-/** How the attempt of an outcome ended; undefined for a hold and a release without an attempt. */
+/** How the attempt of an outcome ended; undefined where no attempt was made. */
 export function attemptEnd(outcome: DeliveryOutcome): AttemptEnd | undefined {
   switch (outcome.kind) {
     case 'complete':
@@ -59,6 +59,7 @@ export function attemptEnd(outcome: DeliveryOutcome): AttemptEnd | undefined {
       )
     }
     case 'release':
+    case 'filtered':
       return undefined
   }
 }

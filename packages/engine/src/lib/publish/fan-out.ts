@@ -12,6 +12,8 @@ import type { EventQueue } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
 import type { ReceiverCount } from './receiver-count.ts'
 import { eventRecord } from '../history/record-event.ts'
+import { joinEvaluated } from '../filters/join-evaluated.ts'
+import type { EvaluatedFilter, KnownFilters } from '../filters/known-filters.ts'
 import type { Logger } from '../logger.ts'
 import type { HoldReason } from '../outcome.ts'
 import { DEFAULT_MAX_AGE_MS } from '../retry-schedule.ts'
@@ -29,6 +31,8 @@ export interface PublishTarget {
   deliveriesPerPublish?: number | undefined
   /** @default the receivers of each event are counted */
   fewReceivers?: ReceiverCount | undefined
+  /** @default no filter is known: each row gets a copy of its endpoint's */
+  filters?: KnownFilters | undefined
   /** Whether each event is recorded with its payload. @default false */
   recordsEvents?: boolean | undefined
   /** The paths by whose values recorded events are found. @default none */
@@ -55,16 +59,18 @@ export function fanOutStatements(
   const { db, rowsStart } = target
   const { only, except, expectsFew } = how
   const matching = [db.dialect.oneOf(patternsOf(event.type)), db.dialect.oneOf(channelsOf(event))] as const
+  const evaluated = target.filters?.evaluate(event) ?? []
   const isPlain =
     only === undefined &&
     except === undefined &&
+    evaluated.length === 0 &&
     !target.recordsEvents &&
     rowsStart === 'now' &&
     event.contentType === null &&
     event.deliverAt === undefined &&
     event.expiry === undefined &&
     maxInlineRows(db.dialect, event.payload, expectsFew) === Infinity
-  if (!isPlain) return fanOutToSubscribers(target, event, matching, how)
+  if (!isPlain) return fanOutToSubscribers(target, event, matching, { ...how, evaluated })
   const { id, workspaceId, type, payload } = event
   const [patterns, channels] = matching
   return {
@@ -121,16 +127,21 @@ function fanOutToSubscribers(
   target: PublishTarget,
   event: Publishable,
   [patterns, channels]: Matching,
-  { only = ALWAYS, except, ...how }: FanOutOptions,
+  { only = ALWAYS, except, evaluated = [], ...how }: FanOutOptions & { evaluated?: readonly EvaluatedFilter[] },
 ): InsertStatements {
+  const { isKnown, filter, join } = joinEvaluated(target.db, evaluated)
   return forEndpoints(
     target,
     event,
-    (now) => sqlText`
+    {
+      filter,
+      join,
+      whereAt: (now) => sqlText`
     workspace_id = ${event.workspaceId} and ${collects(target, now)} and id in (
       select endpoint_id from keepsend_subscriptions
       where workspace_id = ${event.workspaceId} and pattern ${patterns} and channel ${channels}
-    ) and ${only}${except === undefined ? raw('') : sqlText` and id <> ${except}`}`,
+    ) and ${only}${except === undefined ? raw('') : sqlText` and id <> ${except}`}${isKnown}`,
+    },
     { maxRows: target.deliveriesPerPublish, only, ...how },
   )
 }
@@ -172,13 +183,22 @@ export function fanOutToOneStatements(
 ): InsertStatements {
   const where = sqlText`workspace_id = ${event.workspaceId} and id = ${endpointId}`
   const only = sqlText`exists (select 1 from keepsend_endpoints where ${where})`
-  return forEndpoints(target, event, () => where, { expectsFew: true, only })
+  const one = { filter: undefined, join: raw(''), whereAt: () => where }
+  return forEndpoints(target, event, one, { expectsFew: true, only })
+}
+
+interface Endpoints {
+  /** Undefined: whatever their filters say. */
+  filter: SqlText | undefined
+  /** Follows `keepsend_endpoints`. */
+  join: SqlText
+  whereAt: (now: SqlText) => SqlText
 }
 
 function forEndpoints(
   { db, rowsStart, messagesPerPublish, recordsEvents, searchPaths }: PublishTarget,
   event: Publishable,
-  whereAt: (now: SqlText) => SqlText,
+  { filter, join, whereAt }: Endpoints,
   { only, ...how }: Omit<FanOutOptions, 'only' | 'except'> & { maxRows?: number | undefined; only: SqlText },
 ): InsertStatements {
   const { id: eventId, workspaceId, type, payload, deliverAt, expiry } = event
@@ -192,7 +212,8 @@ function forEndpoints(
       endpointId: raw('id'),
       maxAttempts: raw('max_attempts'),
       heldFor: initialHoldReason(now),
-      from: sqlText`keepsend_endpoints where ${whereAt(now)}`,
+      filter,
+      from: sqlText`keepsend_endpoints${join} where ${whereAt(now)}`,
       isFew: how.maxRows === undefined ? undefined : hasFewEndpoints(db, workspaceId, how.maxRows),
     }),
   )

@@ -8,6 +8,7 @@ import {
 } from '@keepsend/outbox/internal'
 import type { SQL } from 'drizzle-orm'
 import { EngineError } from '../errors.ts'
+import { CHANGED_MS, UNNOTICED_MS } from '../filters/known-filters.ts'
 import { errorFields } from '../logger.ts'
 import type { QueuedEvent } from './event-queue.ts'
 import type { PreparedEvent } from './event.ts'
@@ -43,6 +44,7 @@ export function addFanOut(
   return () => {
     const { rows } = inserted
     if (expectsFew !== rows.length <= MAX_INLINE_ROWS) target.fewReceivers?.note(event, rows.length)
+    if (rows.some(({ isFiltered }) => isFiltered === 1)) target.filters?.learn(event.workspaceId, CHANGED_MS)
     return rows
   }
 }
@@ -83,6 +85,7 @@ export function statementsOf({ before, insert, after = [] }: InsertStatements): 
 
 /** The fan-out for the host's own transaction. It may be rolled back, so its receivers are not counted for later events. */
 export function publishStatements(target: PublishTarget, event: PreparedEvent): SQL[] {
+  target.filters?.learn(event.workspaceId, UNNOTICED_MS)
   const statements = statementsOf(fanOutStatements(target, event))
   return statements.map((statement) => toDrizzle(statement))
 }
@@ -108,6 +111,8 @@ export interface InsertedRow {
   isAhead?: number
   /** Null: the row needs a message. */
   holdReason: HoldReason | null
+  /** 1: it has a copy of its endpoint's filter. */
+  isFiltered: number
 }
 
 /**

@@ -1,6 +1,7 @@
 import { index, integer, primaryKey, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { Scope } from '../scopes.ts'
 import type { ShownAuth, ShownTls } from '../credentials.ts'
+import type { ContentFilter } from '../filters/content-filter.ts'
 import { jsonText } from './json-text.ts'
 
 export {
@@ -46,6 +47,9 @@ export const endpoints = sqliteTable(
       .notNull()
       .default('timestamped'),
     eventTypeHeader: text('event_type_header'),
+    /** A condition on the body of an event, and how often it was changed. */
+    filter: jsonText('filter').$type<ContentFilter>(),
+    filterVersion: integer('filter_version').notNull().default(0),
     concurrency: integer('concurrency'),
     rateLimit: integer('rate_limit'),
     /** The period of `rateLimit`. */

@@ -13,7 +13,8 @@ export const migrations: readonly Migration[] = [
 -- endpoint_id is '' for none, because min() skips null. ready is 1 while the row is in line; only pending rows are.
 -- payload is the last column, so that a claim or a count that does not need it never reads its overflow pages. Null: it
 -- is in keepsend_payloads, under payload_id. Every move of a row rewrites the row and any payload in it.
--- content_type is null for JSON, which nearly every payload is.
+-- content_type is null for JSON, which nearly every payload is. filter is a condition on the payload that its worker still has
+-- to evaluate; null: none.
 -- deliver_at: no attempt before it; expires_at: none from then on. Null unless the event has them; a replay sets them to null.
 -- No foreign keys: a deleted endpoint must not silently delete its deliveries.
 create table if not exists pending_events (
@@ -41,6 +42,7 @@ create table if not exists pending_events (
   last_error text,
   last_status integer,
   content_type text,
+  filter text,
   payload_id integer,
   payload text check (payload is not null or payload_id is not null)
 ) strict, without rowid;

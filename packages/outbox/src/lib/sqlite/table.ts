@@ -49,6 +49,8 @@ export const pendingEvents = sqliteTable('pending_events', {
   lastStatus: integer('last_status'),
   /** The media type of a payload that is not JSON; null: JSON. */
   contentType: text('content_type'),
+  /** A condition on the payload that its worker still has to evaluate, as JSON; null: none. */
+  filter: text('filter'),
   /** Where `payload` is stored when it is not in the row. */
   payloadId: integer('payload_id'),
   /** The exact bytes to sign and send; null: they are in {@link payloads}. */

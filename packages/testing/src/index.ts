@@ -1,0 +1,8 @@
+export type { Answer, WholeAnswer } from './lib/answer.ts'
+export type { LogLine } from './lib/collected-log.ts'
+export type { DeliverAll, DeliverAllOptions, DeliverAllResult } from './lib/deliver-all.ts'
+export { TestingError, type TestingErrorCode } from './lib/errors.ts'
+export type { AnswerTo, FakeReceiver, ReceivedRequest } from './lib/fake-receiver.ts'
+export type { OwnTransaction, PgTransaction, PostgresJsOwnTransaction } from './lib/own-transaction.ts'
+export type { PublishedEvent, PublishedFilter } from './lib/published.ts'
+export { type TestEngine, type TestEngineOptions, createTestEngine } from './lib/test-engine.ts'

@@ -1,0 +1,60 @@
+import { type OutboxDatabase, type SqlResult, type Statement, toSql } from '@keepsend/outbox'
+import { onlyRow, rowsAs, sqlText } from '@keepsend/outbox/internal'
+
+// With a dot it is a column of the view: the subquery below has its name.
+const VIEW = /\bkeepsend_clock\b(?!\.)/g
+
+/** Time that stands still until somebody moves it. */
+export class VirtualClock {
+  #now: number
+  #ticks = 0
+
+  /** Begins at the database's time. */
+  static async at(db: OutboxDatabase): Promise<VirtualClock> {
+    const { rows } = await db.run<{ now: number }>(sqlText`select ms as "now" from keepsend_clock`)
+    return new VirtualClock(onlyRow(rows).now)
+  }
+
+  private constructor(now: number) {
+    this.#now = now
+  }
+
+  /** Milliseconds since the epoch. */
+  get now(): number {
+    return this.#now
+  }
+
+  /** For the engine's caches: differs from {@link now} by a second for each {@link tick}. */
+  get monotonic(): number {
+    return this.#now + this.#ticks * 1000
+  }
+
+  /** Moves time to this time, never back. */
+  moveTo(ms: number): void {
+    this.#now = Math.max(this.#now, Math.ceil(ms))
+  }
+
+  /** Lets the engine's caches expire, which read the database once a second. */
+  tick(): void {
+    this.#ticks++
+  }
+}
+
+/**
+ * The same database with the view `keepsend_clock` on a virtual clock. The statements are changed, not the view: nothing is
+ * written, and other users of the database have their own time.
+ */
+export function onClock(db: OutboxDatabase, clock: VirtualClock): OutboxDatabase {
+  const { name } = db.dialect
+  const redirect = (statement: Statement): Statement => {
+    const text = 'sql' in statement && typeof statement.sql === 'string' ? statement : toSql(statement, name)
+    if (!text.sql.includes('keepsend_clock')) return statement
+    return { ...text, sql: text.sql.replaceAll(VIEW, `(select cast(${clock.now} as bigint) as ms) as keepsend_clock`) }
+  }
+  return {
+    dialect: db.dialect,
+    run: <R extends object>(statement: Statement) => rowsAs<R>(db.run<SqlResult['rows'][0]>(redirect(statement))),
+    atomic: (statements) => db.atomic(statements.map(redirect)),
+    ...(db.maintain && { maintain: () => db.maintain?.() ?? Promise.resolve() }),
+  }
+}

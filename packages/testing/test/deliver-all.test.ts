@@ -214,6 +214,19 @@ it('time stands still until the kit moves it', async () => {
   expect(() => engine.advance(-1)).toThrow('ms must be a whole number from 0 to 31536000000; found -1')
 })
 
+it.each([
+  'select ms as "ms" from keepsend_clock',
+  'select keepsend_clock.ms as "ms" from (select 1 as one) as one, keepsend_clock',
+  'select own.ms as "ms" from (select 1 as one) as one cross join keepsend_clock as own',
+  `select 'from the keepsend_clock' as "text", (select ms from keepsend_clock) as "ms"`,
+])('a statement reads virtual time wherever it reads the clock: %s', async (sql) => {
+  const outer = await openEngine()
+  const engine = await openEngine({ db: outer.db })
+  engine.advance(1000)
+  const { rows } = await engine.db.run({ sql, params: [] })
+  expect(rows).toMatchObject([{ ms: outer.now() + 1000 }])
+})
+
 it('records attempts and statistics under virtual time', async () => {
   const engine = await createTestEngine()
   await engine.endpoints.create('w1', { url })

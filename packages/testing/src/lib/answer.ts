@@ -18,7 +18,7 @@ export interface WholeAnswer {
  */
 export type Answer = number | WholeAnswer | SendErrorClass
 
-const ANSWER_NAMES = { status: 'number', headers: 'object', body: 'text' } satisfies OptionNames<WholeAnswer>
+export const ANSWER_NAMES = { status: 'number', headers: 'object', body: 'text' } satisfies OptionNames<WholeAnswer>
 
 const CLASSES = {
   timeout: true,

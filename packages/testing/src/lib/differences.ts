@@ -4,14 +4,15 @@ import { inspect } from 'node:util'
 export interface Difference {
   /** `author.name`, `tags[0]`; empty for the value itself. */
   path: string
-  expected: string
-  found: string
+  expected: unknown
+  found: unknown
 }
 
 /** A matcher such as `expect.any(String)` of vitest or Jest. */
 interface AsymmetricMatcher {
   asymmetricMatch(found: unknown): boolean
   toAsymmetricMatcher?(): string
+  sample?: unknown
 }
 
 /**
@@ -20,17 +21,17 @@ interface AsymmetricMatcher {
  * `Date`, means its JSON.
  */
 export function differences(expected: unknown, found: unknown, path = ''): Difference[] {
-  if (isMatcher(expected)) return expected.asymmetricMatch(found) ? [] : [differ(expected, found, path)]
+  if (isMatcher(expected)) return expected.asymmetricMatch(found) ? [] : [{ path, expected, found }]
   if (typeof expected !== 'object' || expected === null) {
-    return Object.is(expected, found) || expected === found ? [] : [differ(expected, found, path)]
+    return Object.is(expected, found) || expected === found ? [] : [{ path, expected, found }]
   }
   const json: unknown = 'toJSON' in expected && typeof expected.toJSON === 'function' ? expected.toJSON() : expected
   if (json !== expected) return differences(json, found, path)
   if (typeof found !== 'object' || found === null || Array.isArray(expected) !== Array.isArray(found)) {
-    return [differ(expected, found, path)]
+    return [{ path, expected, found }]
   }
   if (Array.isArray(expected)) {
-    if (expected.length !== (found as unknown[]).length) return [differ(expected, found, path)]
+    if (expected.length !== (found as unknown[]).length) return [{ path, expected, found }]
     return expected.flatMap((one, index) => differences(one, (found as unknown[])[index], `${path}[${index}]`))
   }
   return Object.entries(expected).flatMap(([name, value]) => {
@@ -42,16 +43,26 @@ export function differences(expected: unknown, found: unknown, path = ''): Diffe
 
 /** A value in one line, cut off where it is long. */
 export function show(value: unknown): string {
-  if (isMatcher(value) && value.toAsymmetricMatcher) return value.toAsymmetricMatcher()
-  return inspect(value, { depth: 4, breakLength: Infinity, maxArrayLength: 10, maxStringLength: 200 })
+  const how = { depth: MOST_LEVELS, breakLength: Infinity, maxArrayLength: 10, maxStringLength: 200 }
+  const text = inspect(withNamedMatchers(value, MOST_LEVELS), how)
+  return text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS).toWellFormed()}…` : text
 }
 
-function differ(expected: unknown, found: unknown, path: string): Difference {
-  return {
-    path,
-    expected: expected === undefined ? 'nothing' : show(expected),
-    found: found === undefined ? 'nothing' : show(found),
+const MOST_LEVELS = 4
+const MOST_CHARACTERS = 1000
+
+/** The same value with matchers that are shown as `StringContaining 'hi'`, not by their properties. */
+function withNamedMatchers(value: unknown, levels: number): unknown {
+  if (isMatcher(value)) {
+    const { sample } = value
+    const name =
+      value.toAsymmetricMatcher?.() ?? (sample === undefined ? String(value) : `${String(value)} ${show(sample)}`)
+    return { [inspect.custom]: () => name }
   }
+  if (levels === 0) return value
+  if (Array.isArray(value)) return value.map((one) => withNamedMatchers(one, levels - 1))
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withNamedMatchers(one, levels - 1)]))
 }
 
 function pathTo(path: string, name: string): string {

@@ -24,7 +24,7 @@ export interface Checked {
 }
 
 const MOST_NEAREST = 3
-const MOST_DIFFERENCES = 10
+const MOST_LINES = 10
 
 /** @throws {TestingError} `invalid_option` if the engine is not of `createTestEngine`, or an argument is of a wrong type */
 export async function check(engine: unknown, { type, data, times }: Expected): Promise<Checked> {
@@ -42,20 +42,20 @@ export async function check(engine: unknown, { type, data, times }: Expected): P
   const matching = compared.filter(({ differs }) => differs.length === 0)
   const others = compared.filter(({ differs }) => differs.length > 0)
   const wanted = data === undefined ? type : `${type} with ${show(data)}`
-  const found = matching.map(({ event }) => `  ${nameOf(event)} ${show(event.data)}`)
-  const count = times === undefined ? 'an event' : events(times)
+  const exactly = times === undefined ? '' : ` exactly ${times === 1 ? 'once' : `${times} times`}`
+  const found = list(
+    'Published:',
+    matching.map(({ event }) => `  ${nameOf(event)} ${show(event.data)}`),
+  )
   return {
     pass: times === undefined ? matching.length > 0 : matching.length === times,
     message: paragraphs([
-      `Expected ${count} ${wanted} to be published; found ${matching.length === 0 ? 'none' : matching.length}.`,
-      ...lists('Published:', times === undefined ? [] : found),
+      `Expected ${wanted} to be published${exactly}; found ${matching.length === 0 ? 'none' : matching.length}.`,
+      ...found,
       ...nearest(others),
       typesOf(all),
     ]),
-    notMessage: paragraphs([
-      `Expected ${times === undefined ? 'no event' : `not ${events(times)}`} ${wanted} to be published; found ${matching.length}.`,
-      ...lists('Published:', found),
-    ]),
+    notMessage: paragraphs([`Expected ${wanted} not to be published${exactly}; found ${matching.length}.`, ...found]),
   }
 }
 
@@ -66,36 +66,38 @@ interface Compared {
 
 /** The events of the type that differ least, each with its differences. */
 function nearest(others: readonly Compared[]): string[] {
-  const [...sorted] = others.toSorted((one, other) => one.differs.length - other.differs.length)
-  if (sorted.length === 0) return []
-  const shown = sorted.slice(0, MOST_NEAREST).map(({ event, differs }) => {
-    const lines = differs.slice(0, MOST_DIFFERENCES).map(({ path, expected, found }) => {
-      return `    ${path === '' ? 'data' : path}: expected ${expected}, found ${found}`
-    })
-    const more = differs.length - lines.length
-    return [`  ${nameOf(event)}`, ...lines, ...(more > 0 ? [`    and ${more} more`] : [])].join('\n')
-  })
-  return [`Nearest, of ${events(sorted.length)} of this type:`, ...shown]
+  if (others.length === 0) return []
+  const sorted = others.toSorted((one, other) => one.differs.length - other.differs.length)
+  const title = `Nearest, of ${sorted.length} of this type that differ (- expected, + published):`
+  const shown = sorted
+    .slice(0, MOST_NEAREST)
+    .flatMap(({ event, differs }) => list(`  ${nameOf(event)}`, differs.map(lineOf)))
+  return [title, ...shown]
 }
 
-function lists(title: string, lines: readonly string[]): string[] {
+function lineOf({ path, expected, found }: Difference): string {
+  const name = path === '' ? 'data' : path
+  return [
+    ...(expected === undefined ? [] : [`    - ${name}: ${show(expected)}`]),
+    ...(found === undefined ? [] : [`    + ${name}: ${show(found)}`]),
+  ].join('\n')
+}
+
+/** A title and the first lines below it; nothing without lines. */
+function list(title: string, lines: readonly string[]): string[] {
   if (lines.length === 0) return []
-  const more = lines.length - MOST_DIFFERENCES
-  return [[title, ...lines.slice(0, MOST_DIFFERENCES), ...(more > 0 ? [`  and ${more} more`] : [])].join('\n')]
+  const more = lines.length - MOST_LINES
+  return [[title, ...lines.slice(0, MOST_LINES), ...(more > 0 ? [`    and ${more} more`] : [])].join('\n')]
 }
 
 function typesOf(all: readonly PublishedEvent[]): string {
   if (all.length === 0) return 'Nothing was published.'
   const counts = [...Map.groupBy(all, ({ type }) => type)].map(([type, of]) => `${type} ×${of.length}`)
-  return `Types that were published: ${counts.join(', ')}.`
+  return `All published types: ${counts.join(', ')}.`
 }
 
 function nameOf({ id, workspaceId }: PublishedEvent): string {
   return `${id} of ${workspaceId}:`
-}
-
-function events(count: number): string {
-  return count === 1 ? '1 event' : `${count} events`
 }
 
 function paragraphs(parts: readonly string[]): string {

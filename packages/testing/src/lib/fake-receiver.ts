@@ -34,7 +34,7 @@ export interface AnswerTo {
   endpointId?: string | undefined
 }
 
-const ANSWER_TO = { endpointId: 'text' } satisfies OptionNames<AnswerTo>
+export const ANSWER_TO = { endpointId: 'text' } satisfies OptionNames<AnswerTo>
 
 /** The receiver of all endpoints, in memory. */
 export interface FakeReceiver {

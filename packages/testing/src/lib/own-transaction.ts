@@ -44,8 +44,9 @@ export type OwnTransaction = Connection | { readonly $client: Connection }
  */
 export function inTransaction(given: OwnTransaction): OutboxDatabase {
   const connection = '$client' in given ? given.$client : given
-  if ('prepare' in connection) return 'inTransaction' in connection ? inSqlite(connection) : inNodeSqlite(connection)
+  // First: that of postgres.js has a `prepare` too.
   if ('savepoint' in connection) return inTurn(fromPostgres(likeHandle(connection)))
+  if ('prepare' in connection) return 'inTransaction' in connection ? inSqlite(connection) : inNodeSqlite(connection)
   if ('query' in connection && !('totalCount' in connection)) return inTurn(fromPostgres(likePool(connection)))
   throw new TestingError(
     'invalid_option',

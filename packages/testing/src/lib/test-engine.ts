@@ -146,6 +146,9 @@ async function open(
   driver: SqliteDriver | undefined,
 ): Promise<{ db: OutboxDatabase; close: () => Promise<void> }> {
   if (given !== undefined) {
+    // `in` below needs an object; a function may be that of postgres.js.
+    if (Object(given) !== given)
+      throw new TestingError('invalid_option', `db must be a database; found ${typeof given}`)
     if (driver !== undefined) {
       throw new TestingError(
         'invalid_option',

@@ -1,8 +1,9 @@
 import { type OutboxDatabase, type SqlResult, type Statement, toSql } from '@keepsend/outbox'
 import { onlyRow, rowsAs, sqlText } from '@keepsend/outbox/internal'
 
-// With a dot it is a column of the view: the subquery below has its name.
-const VIEW = /\bkeepsend_clock\b(?!\.)/g
+// Where a statement reads from the view. Elsewhere it names a column of it (`keepsend_clock.ms`), and the subquery below has the
+// same name, unless the statement gives it another.
+const VIEW = /(?<=\b(?:from|join)\s+|,\s*)keepsend_clock\b(?!\.)(\s+as\b)?/gi
 
 /** Time that stands still until somebody moves it. */
 export class VirtualClock {
@@ -48,8 +49,9 @@ export function onClock(db: OutboxDatabase, clock: VirtualClock): OutboxDatabase
   const { name } = db.dialect
   const redirect = (statement: Statement): Statement => {
     const text = 'sql' in statement && typeof statement.sql === 'string' ? statement : toSql(statement, name)
-    if (!text.sql.includes('keepsend_clock')) return statement
-    return { ...text, sql: text.sql.replaceAll(VIEW, `(select cast(${clock.now} as bigint) as ms) as keepsend_clock`) }
+    const time = `(select cast(${clock.now} as bigint) as ms)`
+    const sql = text.sql.replace(VIEW, (_, alias?: string) => time + (alias ?? ' as keepsend_clock'))
+    return sql === text.sql ? statement : { ...text, sql }
   }
   return {
     dialect: db.dialect,

@@ -51,6 +51,7 @@ const STATELESS = new Set([
   'engine on Postgres',
   'outbox on Postgres',
   'adapter-node',
+  'testing',
 ])
 
 function project(folder: string, name: string, include: string[]) {

@@ -80,7 +80,7 @@ const PROGRAMS = [
   {
     only: "Workers' types",
     drivers: [] as string[],
-    folders: publishedFolders.filter((folder) => !folder.endsWith('adapter-node')),
+    folders: publishedFolders.filter((folder) => !/(adapter-node|testing)$/.test(folder)),
     program: '',
     options: { types: ['@cloudflare/workers-types'], lib: ['es2024'] },
   },

@@ -42,7 +42,7 @@ export const cases: readonly LintCase[] = [
   },
   {
     rule: boundary,
-    promise: 'packages import one another along the arrows only: outbox, engine, adapters, apps',
+    promise: 'packages import one another along the arrows only: outbox, engine, adapters, test kit, apps',
     files: {
       'packages/outbox/src/lib/c.ts': `import { createEngine } from '@keepsend/engine'\nexport const make = createEngine\n`,
       'packages/outbox/test/c.ts': `import { openSqlite } from '@keepsend/adapter-node'\nexport const open = openSqlite\n`,
@@ -50,11 +50,17 @@ export const cases: readonly LintCase[] = [
       'packages/engine/test/c.ts': `import { openSqlite } from '@keepsend/adapter-node'\nexport const open = openSqlite\n`,
       'packages/adapter-node/src/lib/c.ts': `export { fromD1 } from '@keepsend/adapter-cloudflare'\n`,
       'packages/adapter-cloudflare/test/c.ts': `export { openSqlite } from '@keepsend/adapter-node'\n`,
+      'packages/adapter-node/test/c.ts': `export { createTestEngine } from '@keepsend/testing'\n`,
+      'packages/testing/src/lib/c.ts': `export { fromD1 } from '@keepsend/adapter-cloudflare'\n`,
+      'bench/src/c2.ts': `export { createTestEngine } from '@keepsend/testing'\n`,
+      'proof/src/c2.ts': `export { assertPublished } from '@keepsend/testing/node'\n`,
     },
     good: {
       'packages/engine/src/lib/c.ts': `import { migrate } from '@keepsend/outbox'\nexport const prepare = migrate\n`,
       'packages/engine/test/c.ts': `import { contract } from '@keepsend/outbox/testing'\nexport const suite = contract\n`,
       'packages/adapter-node/src/lib/c.ts': `export { migrate } from '@keepsend/outbox'\nexport { createEngine } from '@keepsend/engine'\n`,
+      'packages/testing/src/lib/c.ts': `export { openSqlite } from '@keepsend/adapter-node'\nexport { rowsAs } from '@keepsend/outbox/internal'\n`,
+      'apps/demo/test/c.ts': `export { createTestEngine } from '@keepsend/testing'\nimport '@keepsend/testing/vitest'\n`,
       'apps/demo/src/c.ts': `export { openSqlite } from '@keepsend/adapter-node'\n`,
       'bench/src/c.ts': `export { openSqlite } from '@keepsend/adapter-node'\n`,
       'proof/src/c.ts': `export { openSqlite } from '@keepsend/adapter-node'\n`,

@@ -5,9 +5,10 @@ import { openEngine } from './open-engine.ts'
 
 it('the matchers are typed: a text and any data, and a promise that must be awaited', async () => {
   const engine = await openEngine()
-  expectTypeOf(expect(engine).toHavePublished).parameters.toEqualTypeOf<[type: string, data?: unknown]>()
-  expectTypeOf(expect(engine).not.toHavePublished).returns.toEqualTypeOf<Promise<void>>()
-  expectTypeOf(expect(engine).toHavePublishedTimes).parameters.toEqualTypeOf<
+  type Matchers = ReturnType<typeof expect<TestEngine>>
+  expectTypeOf<Matchers['toHavePublished']>().parameters.toEqualTypeOf<[type: string, data?: unknown]>()
+  expectTypeOf<Matchers['not']['toHavePublished']>().returns.toEqualTypeOf<Promise<void>>()
+  expectTypeOf<Parameters<Matchers['toHavePublishedTimes']>>().toEqualTypeOf<
     [type: string, times: number, data?: unknown]
   >()
   expectTypeOf(engine).toEqualTypeOf<TestEngine>()

@@ -5,13 +5,13 @@ import { assertPublished } from '@keepsend/testing/node'
 
 const event = { type: 'message.created', workspaceId: 'w1', data: { text: 'hi' } }
 
-test('passes', async () => {
+void test('passes', async () => {
   await using engine = await createTestEngine()
   await engine.publish(event)
   await assertPublished(engine, 'message.created', { text: 'hi' })
 })
 
-test('fails', async () => {
+void test('fails', async () => {
   await using engine = await createTestEngine()
   await engine.publish(event)
   await assertPublished(engine, 'message.created', { text: 'bye' })

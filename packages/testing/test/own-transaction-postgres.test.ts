@@ -8,11 +8,12 @@ import { openEngine } from './open-engine.ts'
 import { type OwnConnection, transactionPromises } from './transaction-promises.ts'
 
 async function openSchema() {
-  const { url, drop } = await createSchema()
+  const schema = await createSchema()
+  const { url } = schema
   const db = await openPostgres({ url, listen: false })
   onTestFinished(async () => {
     await db.close()
-    await drop()
+    await schema.drop()
   })
   await migrate(db)
   await db.run({ sql: 'create table messages (id text primary key not null, text text not null)', params: [] })
@@ -31,7 +32,11 @@ describe('a transaction of pg', () => {
       exec: (sql) => client.query(sql),
       async within(end, work) {
         await client.query('begin')
-        await work(client).finally(() => client.query(end))
+        try {
+          await work(client)
+        } finally {
+          await client.query(end)
+        }
       },
     }
   })

@@ -73,8 +73,8 @@ describe('a connection', () => {
   })
 
   it('may be that of a drizzle handle, and sees the statements of publishStatements', async () => {
-    const { connection, within, committed } = await openBetterSqlite()
-    await within('rollback', async () => {
+    const { connection, committed, ...own } = await openBetterSqlite()
+    await own.within('rollback', async () => {
       const engine = await createTestEngine({ db: drizzle({ client: connection }) })
       await engine.endpoints.create('w1', { url: 'https://hooks.example.com/' })
       const event = { id: 'evt_01990000-0000-7000-8000-000000000001', type: 'a', workspaceId: 'w1', data: { n: 1 } }

@@ -12,6 +12,7 @@ export interface Difference {
 interface AsymmetricMatcher {
   asymmetricMatch(found: unknown): boolean
   toAsymmetricMatcher?(): string
+  toString(): string
   sample?: unknown
 }
 
@@ -56,7 +57,7 @@ function withNamedMatchers(value: unknown, levels: number): unknown {
   if (isMatcher(value)) {
     const { sample } = value
     const name =
-      value.toAsymmetricMatcher?.() ?? (sample === undefined ? String(value) : `${String(value)} ${show(sample)}`)
+      value.toAsymmetricMatcher?.() ?? (sample === undefined ? value.toString() : `${value.toString()} ${show(sample)}`)
     return { [inspect.custom]: () => name }
   }
   if (levels === 0) return value

@@ -26,6 +26,4 @@ export class TestingError extends Error {
 }
 
 /** Checks of options that throw `invalid_option` and name the option. */
-export const { checkBounds, checkNames, checkOneOf } = createOptionChecks(
-  (message) => new TestingError('invalid_option', message),
-)
+export const { checkBounds, checkNames } = createOptionChecks((message) => new TestingError('invalid_option', message))

@@ -59,9 +59,9 @@ export interface ReceiverInMemory {
   receiver: FakeReceiver
   sender: Sender
   /** Runs an attempt: its request is that of this delivery. */
-  attempting<T>(event: TakenEvent, attempt: () => Promise<T>): Promise<T>
+  attempting: <T>(event: TakenEvent, attempt: () => Promise<T>) => Promise<T>
   /** Throws the error of a test's own function that should have answered. */
-  throwFailure(): void
+  throwFailure: () => void
 }
 
 type Script = (request: ReceivedRequest) => Answer

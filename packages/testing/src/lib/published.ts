@@ -26,7 +26,7 @@ export const PUBLISHED_FILTER = { type: 'text', workspaceId: 'text' } satisfies 
 /** The key of the newest payload: each event that is published later has a higher one. */
 export async function newestPayload(db: OutboxDatabase): Promise<number> {
   const { rows } = await db.run<{ id: number }>(sqlText`select coalesce(max(id), 0) as "id" from keepsend_payloads`)
-  return Number(onlyRow(rows).id)
+  return onlyRow(rows).id
 }
 
 /** Lists the recorded events whose payload is newer, in the order in which they were published. */

@@ -1,4 +1,4 @@
-import { type OutboxDatabase, type SqlResult, type Statement, toSql } from '@keepsend/outbox'
+import { type OutboxDatabase, type Statement, toSql } from '@keepsend/outbox'
 import { onlyRow, rowsAs, sqlText } from '@keepsend/outbox/internal'
 
 // Where a statement reads from the view. Elsewhere it names a column of it (`keepsend_clock.ms`), and the subquery below has the
@@ -55,7 +55,7 @@ export function onClock(db: OutboxDatabase, clock: VirtualClock): OutboxDatabase
   }
   return {
     dialect: db.dialect,
-    run: <R extends object>(statement: Statement) => rowsAs<R>(db.run<SqlResult['rows'][0]>(redirect(statement))),
+    run: <R extends object>(statement: Statement) => rowsAs<R>(db.run(redirect(statement))),
     atomic: (statements) => db.atomic(statements.map(redirect)),
     ...(db.maintain && { maintain: () => db.maintain?.() ?? Promise.resolve() }),
   }

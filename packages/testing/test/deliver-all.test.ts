@@ -66,6 +66,17 @@ describe('deliverAll', () => {
     ])
   })
 
+  it('answers the next requests by a new list, also after one that did not count as an attempt', async () => {
+    const engine = await openEngine({ retrySchedule: [5, 5] })
+    await engine.endpoints.create('w1', { url })
+    await engine.publish(message())
+    engine.receiver.answer([500, 429])
+    await engine.deliverAll({ forMs: 5000 })
+    engine.receiver.answer([{ status: 429, headers: { 'retry-after': '7' } }, 200])
+    expect(await engine.deliverAll()).toMatchObject({ attempts: 2, delivered: 1, elapsedMs: 12_000 })
+    expect(engine.receiver.requests.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4])
+  })
+
   it('waits for the end of a pause that the receiver requested, and of one by a person', async () => {
     const engine = await openEngine()
     const { endpoint } = await engine.endpoints.create('w1', { url })

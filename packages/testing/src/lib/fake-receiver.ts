@@ -1,6 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { EndpointSecret, SendRequest, SendResult, Sender } from '@keepsend/engine'
-import { attemptNumber } from '@keepsend/engine/internal'
 import type { TakenEvent } from '@keepsend/outbox'
 import { type OptionNames, eventIdOf } from '@keepsend/outbox/internal'
 import { type Answer, resultOf } from './answer.ts'
@@ -14,7 +13,7 @@ export interface ReceivedRequest {
   workspaceId: string
   endpointId: string
   url: string
-  /** 1 for the first attempt of a delivery. */
+  /** 1 for the first request of a delivery; those that do not count as attempts, such as one that got a 429, are numbered too. */
   attempt: number
   /** The virtual time, ms since the epoch. */
   at: number
@@ -41,7 +40,7 @@ export interface FakeReceiver {
   /** The webhooks that it got, in order. */
   readonly requests: readonly ReceivedRequest[]
   /**
-   * Answers so from now on: all requests, or those to one endpoint, which goes before. A list answers the attempts of each
+   * Answers so from now on: all requests, or those to one endpoint, which goes before. A list answers the next requests of each
    * delivery in turn, and its last element all later ones. Without a call, and to requests that are not verified, the receiver
    * answers 200, or 401.
    *
@@ -64,7 +63,8 @@ export interface ReceiverInMemory {
   throwFailure: () => void
 }
 
-type Script = (request: ReceivedRequest) => Answer
+/** @param deliveryId the delivery of the request */
+type Script = (request: ReceivedRequest, deliveryId: string) => Answer
 
 export function createReceiver({
   now,
@@ -75,20 +75,21 @@ export function createReceiver({
 }): ReceiverInMemory {
   const requests: ReceivedRequest[] = []
   const scripts = new Map<string | undefined, Script>()
+  const countRequest = createCounter()
   let failures: unknown[] = []
   const attempted = new AsyncLocalStorage<TakenEvent>()
 
   async function receive(event: TakenEvent, { url, headers, body }: SendRequest): Promise<SendResult> {
     const { id, type, workspaceId, endpointId } = event
     const verified = isVerified({ headers, body }, await secretsOf(event), now())
-    const attempt = attemptNumber(event)
+    const attempt = countRequest(id)
     const ids = { eventId: eventIdOf(id), type, workspaceId, endpointId }
     const request = { ...ids, url, attempt, at: now(), headers, body, json: parsed(body), verified }
     requests.push(request)
     if (!verified) return resultOf({ status: 401, body: 'the signature is not of a secret of this endpoint' })
     const script = scripts.get(endpointId) ?? scripts.get(undefined)
     try {
-      return resultOf(script?.(request) ?? 200)
+      return resultOf(script?.(request, id) ?? 200)
     } catch (error) {
       failures.push(error)
       throw error
@@ -136,7 +137,18 @@ function scriptOf(answer: Parameters<FakeReceiver['answer']>[0]): Script {
   const last = answers.at(-1)
   if (last === undefined) throw new TestingError('invalid_option', 'a list of answers must have one; found none')
   for (const one of answers) resultOf(one)
-  return ({ attempt }) => answers[attempt - 1] ?? last
+  const countRequest = createCounter()
+  return (_request, deliveryId) => answers[countRequest(deliveryId) - 1] ?? last
+}
+
+/** A function that counts its calls with each key. */
+function createCounter(): (key: string) => number {
+  const counts = new Map<string, number>()
+  return (key) => {
+    const count = (counts.get(key) ?? 0) + 1
+    counts.set(key, count)
+    return count
+  }
 }
 
 function isList(answer: Answer | readonly Answer[]): answer is readonly Answer[] {

@@ -1,0 +1,44 @@
+// The webhooks of the app, tested as a user tests their own: with the test kit, without a network and without waiting.
+import { migrate, openSqlite } from '@keepsend/adapter-node'
+import { sqlText } from '@keepsend/outbox/internal'
+import { createTestEngine } from '@keepsend/testing'
+import '@keepsend/testing/vitest'
+import { expect, it, onTestFinished } from 'vitest'
+import { createApp } from '../src/app.ts'
+
+async function openChannel() {
+  const db = openSqlite(':memory:')
+  onTestFinished(() => db.close())
+  await migrate(db, { directory: new URL('../migrations/sqlite/', import.meta.url) })
+  await db.run(sqlText`insert into workspaces (id, name, created_at) values ('w1', 'Acme', '')`)
+  const engine = await createTestEngine({ db })
+  const app = createApp(engine)
+  const { key } = await engine.apiKeys.create({ workspaceId: 'w1' })
+  const post = async (path: string, body: object) => {
+    const headers = { authorization: `Bearer ${key}` }
+    const response = await app.request(path, { method: 'POST', headers, body: JSON.stringify(body) })
+    return ((await response.json()) as { data?: { id: string } }).data?.id ?? ''
+  }
+  const channelId = await post('/channels', { name: 'general' })
+  const authorId = await post('/members', { name: 'Ann' })
+  return { engine, channelId, say: (text: string) => post(`/channels/${channelId}/messages`, { authorId, text }) }
+}
+
+it('a message is published with its text and channel, and a refused one is not', async () => {
+  const { engine, channelId, say } = await openChannel()
+  const id = await say('hello')
+  await say('')
+  await expect(engine).toHavePublishedTimes('message.posted', 1)
+  await expect(engine).toHavePublished('message.posted', { id, channelId, text: 'hello', editedAt: null })
+})
+
+it('a customer gets each message in the end, whatever their receiver answered before', async () => {
+  const { engine, say } = await openChannel()
+  await engine.endpoints.create('w1', { url: 'https://customer.example.com/hooks', eventTypes: ['message.*'] })
+  engine.receiver.answer([503, 'timeout', { status: 429, headers: { 'retry-after': '60' } }, 200])
+  await say('hello')
+  expect(await engine.deliverAll()).toMatchObject({ attempts: 4, delivered: 1 })
+  expect(engine.receiver.requests.map(({ json, verified }) => ({ json, verified }))).toMatchObject(
+    Array.from({ length: 4 }, () => ({ json: { type: 'message.posted', data: { text: 'hello' } }, verified: true })),
+  )
+})

@@ -2,7 +2,7 @@ import { type SqliteDriver, migrate, openSqlite } from '@keepsend/adapter-node'
 import { type Engine, type EngineOptions, createEngine, createKeyRing } from '@keepsend/engine'
 import { ENGINE_OPTION_NAMES } from '@keepsend/engine/internal'
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type OptionNames, withDefaults } from '@keepsend/outbox/internal'
+import { type OptionNames, type OptionTable, withDefaults } from '@keepsend/outbox/internal'
 import { type LogLine, collectLines } from './collected-log.ts'
 import { type DeliverAll, MAX_MS, createDeliverAll } from './deliver-all.ts'
 import { TestingError, checkBounds, checkNames } from './errors.ts'
@@ -35,7 +35,7 @@ export interface TestEngineOptions extends Omit<EngineOptions, OwnPart> {
 
 const { queue: _queue, sender: _sender, monotonic: _monotonic, ...engineOptions } = ENGINE_OPTION_NAMES
 
-export const TEST_ENGINE_OPTIONS = {
+export const TEST_ENGINE_OPTIONS: OptionTable = {
   ...engineOptions,
   db: 'any',
   driver: 'text',

@@ -113,6 +113,26 @@ describe('deliverAll', () => {
     expect(elapsedMs).toBeLessThan(130_000)
   })
 
+  it('does not wait for the slots of a rate limit beyond forMs', async () => {
+    const engine = await openEngine()
+    await engine.endpoints.create('w1', { url, rateLimit: 10 })
+    for (let n = 0; n < 5; n++) await engine.publish(message())
+    expect(await engine.deliverAll({ forMs: 0 })).toMatchObject({ attempts: 1, elapsedMs: 0, held: 4 })
+    expect(await engine.deliverAll()).toMatchObject({ attempts: 4, delivered: 4, held: 0 })
+  })
+
+  it('counts the requests that a function of the test has made the receiver forget', async () => {
+    const engine = await openEngine()
+    await engine.endpoints.create('w1', { url })
+    for (let n = 0; n < 3; n++) await engine.publish(message())
+    engine.receiver.answer(() => {
+      engine.receiver.reset()
+      return 200
+    })
+    expect(await engine.deliverAll()).toMatchObject({ attempts: 3, delivered: 3 })
+    expect(engine.receiver.requests).toHaveLength(2)
+  })
+
   it('ends with deliveries that are held for a person, such as those of a disabled endpoint', async () => {
     const engine = await openEngine()
     const { endpoint } = await engine.endpoints.create('w1', { url })

@@ -38,8 +38,8 @@ export interface DeliverAllDeps {
   engine: Engine
   db: OutboxDatabase
   clock: VirtualClock
-  /** Counts the requests that the receiver got. */
-  requests: () => number
+  /** The number of requests that the receiver got so far. */
+  received: () => number
   /** Throws the error of a test's own function that should have answered. */
   throwFailure: () => void
 }
@@ -71,8 +71,8 @@ async function deliverAll(
   deps: DeliverAllDeps,
   { maxAttempts, forMs }: { maxAttempts: number; forMs: number },
 ): Promise<DeliverAllResult> {
-  const { engine, db, clock, requests } = deps
-  const [began, endAt, before] = [clock.now, clock.now + forMs, requests()]
+  const { engine, db, clock, received } = deps
+  const [began, endAt, before] = [clock.now, clock.now + forMs, received()]
   const counts = { completed: 0, failed: 0 }
   const removeSettled = engine.on('settled', ({ outcome }) => {
     if (outcome === 'completed' || outcome === 'failed') counts[outcome]++
@@ -81,19 +81,19 @@ async function deliverAll(
   try {
     for (let idle = 0; ; idle++) {
       clock.tick()
-      const left = idle < MOST_IDLE ? maxAttempts - (requests() - before) : 0
+      const left = idle < MOST_IDLE ? maxAttempts - (received() - before) : 0
       const { resumed } = await engine.worker.resumeHeld(RESUMED)
       const claimed = left > 0 ? await claimDueEvents(db, { limit: Math.min(CLAIMS, left) }) : NONE
       engine.worker.noteClaim(claimed)
       if (claimed.claims.length > 0) {
-        const made = requests()
-        await attemptAll(deps, claimed.claims)
-        if (requests() > made) idle = 0
+        const made = received()
+        await attemptAll(deps, claimed.claims, endAt)
+        if (received() > made) idle = 0
       } else if (resumed.length + claimed.exhausted.length === 0) {
         const next = await nextTime(db)
         const isDue = left === 0 && (await engine.stats()).due > 0
         if (!isDue && next > endAt) break
-        if (left === 0) throw await notSettled(db, requests() - before, maxAttempts)
+        if (left === 0) throw await notSettled(db, received() - before, maxAttempts)
         clock.moveTo(next)
       }
     }
@@ -103,7 +103,7 @@ async function deliverAll(
   }
   const { due, scheduled, inFlight, dispatched, held } = await engine.stats()
   return {
-    attempts: requests() - before,
+    attempts: received() - before,
     delivered: counts.completed,
     failed: counts.failed,
     waiting: due + scheduled + inFlight + dispatched,
@@ -116,14 +116,16 @@ async function deliverAll(
  * Makes the attempts one after the other, and settles each before the next, so that the requests have the same order in each
  * run. After an error it releases the claims that are left.
  */
-async function attemptAll(deps: DeliverAllDeps, claims: readonly Claim[]): Promise<void> {
+async function attemptAll(deps: DeliverAllDeps, claims: readonly Claim[], endAt: number): Promise<void> {
   const { waitMs, refused } = await deps.engine.worker.admit(claims)
   const admittedAt = deps.clock.now
   const waitOf = ({ id }: Claim): number => waitMs.get(id) ?? 0
   const left = claims.toSorted((one, other) => waitOf(one) - waitOf(other))
   try {
     for (let claim = left.shift(); claim; claim = left.shift()) {
-      await attempt(deps, claim, { startsAt: admittedAt + waitOf(claim), resumeInMs: refused.get(claim.id) })
+      const startsAt = admittedAt + waitOf(claim)
+      const laterMs = startsAt > endAt ? startsAt - admittedAt : undefined
+      await attempt(deps, claim, { startsAt, resumeInMs: refused.get(claim.id) ?? laterMs })
     }
   } catch (error) {
     // The first error says what happened; after a second one the leases end the claims.
@@ -132,7 +134,7 @@ async function attemptAll(deps: DeliverAllDeps, claims: readonly Claim[]): Promi
   }
 }
 
-/** @param how.resumeInMs the rate limit of its endpoint refuses it until then */
+/** @param how.resumeInMs the rate limit of its endpoint allows it only then */
 async function attempt(
   { engine, clock, throwFailure }: DeliverAllDeps,
   claim: Claim,

@@ -57,6 +57,8 @@ export interface FakeReceiver {
 export interface ReceiverInMemory {
   receiver: FakeReceiver
   sender: Sender
+  /** The number of requests so far, also those that the receiver has forgotten. */
+  received: () => number
   /** Runs an attempt: its request is that of this delivery. */
   attempting: <T>(event: TakenEvent, attempt: () => Promise<T>) => Promise<T>
   /** Throws the error of a test's own function that should have answered. */
@@ -76,6 +78,7 @@ export function createReceiver({
   const requests: ReceivedRequest[] = []
   const scripts = new Map<string | undefined, Script>()
   const countRequest = createCounter()
+  let received = 0
   let failures: unknown[] = []
   const attempted = new AsyncLocalStorage<TakenEvent>()
 
@@ -86,6 +89,7 @@ export function createReceiver({
     const ids = { eventId: eventIdOf(id), type, workspaceId, endpointId }
     const request = { ...ids, url, attempt, at: now(), headers, body, json: parsed(body), verified }
     requests.push(request)
+    received++
     if (!verified) return resultOf({ status: 401, body: 'the signature is not of a secret of this endpoint' })
     const script = scripts.get(endpointId) ?? scripts.get(undefined)
     try {
@@ -116,6 +120,7 @@ export function createReceiver({
         return event && 'webhook-id' in request.headers ? receive(event, request) : resultOf(TOKEN)
       },
     },
+    received: () => received,
     attempting: (event, attempt) => attempted.run(event, attempt),
     throwFailure() {
       const [failure] = failures

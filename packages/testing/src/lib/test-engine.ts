@@ -88,7 +88,7 @@ export async function createTestEngine(options: TestEngineOptions = {}): Promise
     const db = onClock(direct, clock)
     const afterPayload = await newestPayload(db)
     const { logger, lines } = collectLines(to)
-    const { receiver, sender, attempting, throwFailure } = createReceiver({
+    const { receiver, sender, received, attempting, throwFailure } = createReceiver({
       now: () => clock.now,
       secretsOf: ({ workspaceId, endpointId }) => engine.endpoints.secrets(workspaceId, endpointId),
     })
@@ -99,13 +99,12 @@ export async function createTestEngine(options: TestEngineOptions = {}): Promise
       ...created,
       worker: { ...worker, deliver: (event, ...how) => attempting(event, () => worker.deliver(event, ...how)) },
     }
-    const requests = (): number => receiver.requests.length
     return {
       ...engine,
       receiver,
       lines,
       published: (filter) => listPublished(db, afterPayload, filter),
-      deliverAll: createDeliverAll({ engine, db, clock, requests, throwFailure }),
+      deliverAll: createDeliverAll({ engine, db, clock, received, throwFailure }),
       now: () => clock.now,
       advance(ms) {
         checkBounds('ms', ms, 0, MAX_MS)
@@ -126,14 +125,13 @@ const KNOWN_KEYS = createKeyRing([{ id: 'test', key: Buffer.alloc(32, 'keepsend'
 const TWO_YEARS_MS = 63_072_000_000
 
 function withEvents(history: TestEngineOptions['history'] = true): TestEngineOptions['history'] {
-  const given = history === true ? { retentionMs: TWO_YEARS_MS } : history
-  if (given === false || given.events === false) {
+  if (history === false || (history !== true && history.events === false)) {
     throw new TestingError(
       'invalid_option',
       'history must record events, which published() reads; found history or history.events false',
     )
   }
-  return { ...given, events: true }
+  return { ...withDefaults(history === true ? {} : history, { retentionMs: TWO_YEARS_MS }), events: true }
 }
 
 /** Rows need no message: `deliverAll` finds them. An event without rows, which the database refused, is lost. */

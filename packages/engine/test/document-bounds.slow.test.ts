@@ -9,6 +9,8 @@ const IN_WORDS = new Set([
   'type', // which are Keepsend's own
   'scheme', // which the endpoint has
   'url', // where it may lead
+  'uid', // which is free
+  'metadata', // which keys it may have
   'secret', // what it is made of
   'signatures', // with the secrets that the endpoint has
   'headers', // which names are free
@@ -76,7 +78,7 @@ describe('the document and the code agree on each property of', () => {
       for (const value of around(document, of)) {
         const body = { ...good, [property]: value }
         const at = `${property}: ${JSON.stringify(value)?.slice(0, 80)}`
-        const answer = await call(method ?? '', (path ?? '').replace('{id}', idIn(path)), body)
+        const answer = await call(method ?? '', (path ?? '').replace(/\{u?id\}/, idIn(path)), body)
         const isAllowed = validate(schema, body).length === 0
         // The rig also fails if the API accepts a request that the document does not allow.
         const expected = isAllowed && IN_WORDS.has(property) ? answer.ok : isAllowed

@@ -57,7 +57,7 @@ async function world(options: Partial<EngineOptions> = {}) {
     const ask = async (differs: Differs = {}, { engine } = made): Promise<Response> => {
       const { id = own, query = '', headers, body = good } = differs
       const credential = differs.key === undefined ? key : differs.key
-      return engine.routes.request(`${route.path.replace('{id}', id)}${query}`, {
+      return engine.routes.request(`${route.path.replace(/\{u?id\}/, id)}${query}`, {
         method: route.method,
         headers: {
           'content-type': 'application/json',
@@ -98,8 +98,12 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
       { history: false },
     ],
     conflict: [
-      async ({ ask, engine, endpoint, attempted = '', rows }, { path }) => {
+      async ({ ask, engine, endpoint, attempted = '', rows, good }, { method, path }) => {
         if (path.endsWith('/cancel')) return ask({ id: attempted })
+        if (path === '/endpoints' || method === 'PATCH') {
+          await engine.endpoints.upsert('w1', 'taken', { url: 'https://hooks.example.com/' })
+          return ask({ body: JSON.stringify({ ...(JSON.parse(good ?? '') as object), uid: 'taken' }) })
+        }
         await engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
         const waiting = (await rows()).find(({ status }) => status === 'pending')
         if (path.startsWith('/deliveries')) return ask({ id: waiting?.id ?? '' })

@@ -87,7 +87,7 @@ describe('every answer of the API', () => {
     ]
     for (const { method, path } of asked) {
       for (const key of [undefined, null]) {
-        const answer = await call(method, path.replace('{id}', id), GOOD_BODIES[`${method} ${path}`], key)
+        const answer = await call(method, path.replace(/\{u?id\}/, id), GOOD_BODIES[`${method} ${path}`], key)
         const { headers } = answer
         expect([headers.get('cache-control'), headers.get('x-content-type-options')], `${method} ${path}`).toEqual([
           // It contains no data of a workspace, and has an ETag.

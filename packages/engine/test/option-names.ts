@@ -8,6 +8,7 @@ import { ENDPOINT_OPTIONS } from '../src/lib/endpoints/check-endpoint.ts'
 import { CHANGE_OPTIONS } from '../src/lib/endpoints/endpoint-change.ts'
 import { ROTATE_OPTIONS } from '../src/lib/endpoints/endpoint-secrets.ts'
 import { ENDPOINT_LIST_OPTIONS } from '../src/lib/endpoints/endpoint-store-api.ts'
+import { UPSERT_OPTIONS } from '../src/lib/endpoints/endpoints-by-uid.ts'
 import { EVENT_FILTER } from '../src/lib/events/event-store.ts'
 import { EVENT_OPTIONS } from '../src/lib/publish/event.ts'
 import { ATTEMPT_FILTER } from '../src/lib/history/attempt-list.ts'
@@ -47,8 +48,10 @@ export const OPTION_NAMES = {
   'apiKeys.rotate': API_KEY_ROTATE_OPTIONS,
   'an event': EVENT_OPTIONS,
   'an endpoint': ENDPOINT_OPTIONS,
+  'an endpoint by its uid': UPSERT_OPTIONS,
   'endpoints.list': ENDPOINT_LIST_OPTIONS,
   'endpoints.update': CHANGE_OPTIONS,
+  'endpoints.upsert': CHANGE_OPTIONS,
   'endpoints.delete': CHANGE_OPTIONS,
   'endpoints.setStatus': BACKGROUND_OPTIONS,
   'endpoints.resume': BACKGROUND_OPTIONS,

@@ -12,7 +12,7 @@ async function existing(made: Awaited<ReturnType<typeof api>>): Promise<Record<s
   return { endpoints: id, deliveries: row?.id ?? '', events: row?.id.slice(0, 40) ?? '', problems }
 }
 
-const fill = (path: string, id: string) => path.replace('{id}', id)
+const fill = (path: string, id: string) => path.replace(/\{u?id\}/, id)
 const bodyOf = ({ method, path, takesBody }: Route) => (takesBody ? GOOD_BODIES[`${method} ${path}`] : undefined)
 const protectedRoutes = async () => routesOf(await documentOf(await rig())).filter(({ path }) => path !== '/health')
 

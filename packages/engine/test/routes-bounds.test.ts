@@ -70,7 +70,7 @@ describe('the size of a request', () => {
     const { call, addEndpoint, count } = await api()
     const { id } = await addEndpoint()
     const [method = '', path = ''] = route.split(' ')
-    const answer = await read(call(method, path.replace('{id}', id), body))
+    const answer = await read(call(method, path.replace(/\{u?id\}/, id), body))
     expect(answer).toEqual(problem(400, 'invalid_request'))
     expect(String(answer.body['detail']).length).toBeLessThanOrEqual(1000)
     expect([await count('keepsend_endpoints'), await count('pending_events')]).toEqual([1, 0])
@@ -95,7 +95,7 @@ describe('the size of a request', () => {
         text,
       ]
       for (const field of fields) {
-        const { status, body } = await read(call(method, path.replace('{id}', id), { ...good, [field]: text }))
+        const { status, body } = await read(call(method, path.replace(/\{u?id\}/, id), { ...good, [field]: text }))
         expect([status, body['code']], `${method} ${path} ${field.slice(0, 20)}`).toEqual([400, 'invalid_request'])
         expect(String(body['detail']).length).toBeLessThanOrEqual(1000)
       }

@@ -10,7 +10,7 @@ describe('input', () => {
     const routes = withBody(await documentOf({ engine }))
     expect(routes.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(Object.keys(GOOD_BODIES).sort())
     for (const { method, path } of routes) {
-      const to = path.replace('{id}', id)
+      const to = path.replace(/\{u?id\}/, id)
       const good = GOOD_BODIES[`${method} ${path}`] as Record<string, unknown>
       for (const bad of [{ ...good, surprise: 1 }, 'null', '"text"', '[]']) {
         const response = await call(method, to, bad)
@@ -83,7 +83,7 @@ describe('input', () => {
     const deep = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
     for (const { method, path } of withBody(await documentOf(made))) {
       for (const body of [`{"data":${deep(100_000)}}`, deep(100_000), deep(68)]) {
-        expect(await read(call(method, path.replace('{id}', id), body)), path).toMatchObject(
+        expect(await read(call(method, path.replace(/\{u?id\}/, id), body)), path).toMatchObject(
           problem(400, 'invalid_request'),
         )
       }

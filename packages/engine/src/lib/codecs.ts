@@ -46,6 +46,8 @@ export const endpointRows = createCodec<typeof endpoints>({
   updatedAt: 'updated_at',
   auth: json('auth'),
   tls: json('tls'),
+  uid: 'uid',
+  metadata: json('metadata'),
 })
 
 export const secretRows = createCodec<typeof secrets>({

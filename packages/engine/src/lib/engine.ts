@@ -12,6 +12,7 @@ import { warnOfDevelopment } from './development-warnings.ts'
 import { createCancelEvent } from './events/cancel-event.ts'
 import { createEventStore } from './events/event-store.ts'
 import { createHistoryStores } from './history-stores.ts'
+import { addByUid } from './endpoints/endpoints-by-uid.ts'
 import { createEndpointStore } from './endpoints/endpoint-store.ts'
 import type { Engine } from './engine-api.ts'
 import { createEngineWorker } from './engine-worker.ts'
@@ -131,17 +132,18 @@ export function createEngine(options: EngineOptions): Engine {
     lifecycle.emit('published', { eventId, workspaceId, type, deliveries })
   }
 
+  const endpoints = createEndpointStore(
+    db,
+    secretStore,
+    checkUrl,
+    { defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits, canUseTls },
+    (id) => endpointCache.forget(id),
+    resumeFirst,
+  )
   const deliveries = createDeliveryStore(db, { ...settings, rowsStart }, resumeFirst)
   const engine: RouteEngine = {
     db,
-    endpoints: createEndpointStore(
-      db,
-      secretStore,
-      checkUrl,
-      { defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits, canUseTls },
-      (id) => endpointCache.forget(id),
-      resumeFirst,
-    ),
+    endpoints: addByUid(db, endpoints),
     apiKeys,
     deliveries,
     events: createEventStore(db, settings.history, deliveries),

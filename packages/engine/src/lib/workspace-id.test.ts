@@ -5,13 +5,14 @@ import { GOOD_BODIES, type Route, api, documentOf, operationOf, read, routesOf }
 
 /** Every kind of id of a workspace, and an id of each kind that does not exist. */
 type Ids = Record<
-  'endpoint' | 'event' | 'delivery' | 'disabled endpoint' | 'settled delivery' | 'problem' | 'API key',
+  'endpoint' | 'uid' | 'event' | 'delivery' | 'disabled endpoint' | 'settled delivery' | 'problem' | 'API key',
   string
 >
 
 const NOBODYS: Ids = {
   endpoint: 'ep_01890000-0000-7000-8000-000000000000',
   'disabled endpoint': 'ep_01890000-0000-7000-8000-000000000000',
+  uid: 'crm-0000',
   event: 'evt_01890000-0000-7000-8000-000000000000',
   delivery: 'evt_01890000-0000-7000-8000-000000000000.ep_01890000-0000-7000-8000-000000000000',
   'settled delivery': 'evt_01890000-0000-7000-8000-000000000000.ep_01890000-0000-7000-8000-000000000000',
@@ -24,7 +25,7 @@ const KINDS = Object.keys(NOBODYS) as (keyof Ids)[]
 async function twoTenants() {
   const made = await api({ history: { search: ['data.of'] } })
   const { engine, exec } = made
-  const endpoint = (await made.addEndpoint()).id
+  const endpoint = (await made.addEndpoint({ uid: 'crm-4711' })).id
   const off = (await made.addEndpoint({ url: 'https://other.example.com/' })).id
   const { eventId: event } = await engine.publish({ type: 'a', workspaceId: 'w1', data: { of: 'w1' } })
   await engine.endpoints.setStatus('w1', off, 'disabled')
@@ -45,6 +46,7 @@ async function twoTenants() {
   await made.addEndpoint({ workspaceId: 'w2', url: 'https://w2.example.com/' })
   const ids: Ids = {
     endpoint,
+    uid: 'crm-4711',
     'disabled endpoint': off,
     event,
     delivery: `${event}.${endpoint}`,
@@ -80,7 +82,7 @@ async function everything({ select }: Pick<Awaited<ReturnType<typeof twoTenants>
 }
 
 /** The bytes, status and headers of an answer. */
-async function whole(response: Response): Promise<unknown> {
+async function whole(response: Response): Promise<{ status: number; headers: unknown[]; body: string }> {
   return { status: response.status, headers: [...response.headers], body: await response.text() }
 }
 
@@ -111,7 +113,8 @@ describe("another workspace's id", () => {
   it('gets the same bytes as an id that does not exist, on every route and for every kind of id, and changes nothing (trap 35)', async () => {
     const made = await twoTenants()
     const before = await everything(made)
-    const routes = withIdInPath(made.document)
+    // Everybody's uids are free in a workspace: see below.
+    const routes = withIdInPath(made.document).filter(({ method }) => method !== 'PUT')
     for (const route of routes) {
       const name = `${route.method} ${route.path}`
       const good = route.takesBody ? GOOD_BODIES[name] : undefined
@@ -131,24 +134,30 @@ describe("another workspace's id", () => {
   })
 
   it('works for its owner on each of these routes, so the test above uses ids that exist', async () => {
-    for (const [index, { method, path }] of withIdInPath((await twoTenants()).document).entries()) {
-      const made = await twoTenants()
-      const route = withIdInPath(made.document)[index]
+    const made = await twoTenants()
+    const routes = withIdInPath(made.document)
+    const deletesLast = routes.toSorted(
+      (one, other) => Number(one.method === 'DELETE') - Number(other.method === 'DELETE'),
+    )
+    for (const route of deletesLast) {
+      const { method, path } = route
       const kinds: Record<string, keyof Ids> = {
         events: 'event',
         deliveries: 'settled delivery',
         problems: 'problem',
       }
-      const kind = kinds[path.split('/')[1] ?? ''] ?? 'endpoint'
+      const kind = path.endsWith('{uid}') ? 'uid' : (kinds[path.split('/')[1] ?? ''] ?? 'endpoint')
       const body = GOOD_BODIES[`${method} ${path}`]
-      const response = await made.call(method, at(route as Route, made.ids[kind]), body)
+      const response = await made.call(method, at(route, made.ids[kind]), body)
       expect(response.status, `${method} ${path}`).toBeLessThan(300)
     }
   })
 
   it('is accepted only in the places that these tests cover', async () => {
     const { document } = await twoTenants()
-    const inPaths = withIdInPath(document).map(({ method, path }) => `${method} ${path}: path id`)
+    const inPaths = withIdInPath(document).map(
+      ({ method, path }) => `${method} ${path}: path ${path.endsWith('{uid}') ? 'uid' : 'id'}`,
+    )
     // `key`: see test/idempotent-routes.test.ts. The others are the private key of `tls` and the client of `auth`.
     const ids = idsTakenBy(document).filter((place) => !/: (header Idempotency-Key|body (key|clientId))$/.test(place))
     const elsewhere = ids.filter((place) => !inPaths.includes(place))
@@ -175,6 +184,8 @@ describe("another workspace's id", () => {
       'GET /statistics/endpoints: query workspaceId',
       'GET /statistics: query endpointId',
       'GET /statistics: query workspaceId',
+      'PATCH /endpoints/{id}: body uid',
+      'POST /endpoints: body uid',
       'POST /events: body id',
     ])
   })
@@ -223,7 +234,7 @@ describe("another workspace's id", () => {
     }
     const answers = new Set<string>()
     for (const { method, path } of routes) {
-      const url = `${path.replace('{id}', own[path.split('/')[1] ?? ''] ?? '')}?${required[path] ?? ''}`
+      const url = `${path.replace(/\{u?id\}/, own[path.split('/')[1] ?? ''] ?? '')}?${required[path] ?? ''}`
       const ask = async (query: string) => {
         const { status, body } = await read(made.asW2(method, `${url}${query}`))
         return { status, text: JSON.stringify(body) }
@@ -260,13 +271,38 @@ describe("another workspace's id", () => {
     expect(list['data']).toMatchObject([{ id: made.ids.event, type: 'w2s.own', deliveries: { pending: 1, failed: 0 } }])
   })
 
+  it('as the uid of an endpoint is as free as one that does not exist', async () => {
+    const made = await twoTenants()
+    const before = await read(made.call('GET', '/endpoints'))
+    const url = 'https://w2.example.com/own'
+    const shown = async (answer: Promise<Response>, uid: string) => {
+      const { status, headers, body } = await whole(await answer)
+      const own = /ep_[\w-]+|whsec_[\w+/=]+|"\w+At":"[^"]+"/g
+      return { status, headers: JSON.stringify(headers).replace(own, ''), body: body.replace(own, '').replace(uid, '') }
+    }
+    for (const uid of [made.ids.uid, made.ids.endpoint]) {
+      const ask = (one: string) => made.asW2('PUT', `/endpoints/by-uid/${one}`, { url })
+      const foreign = await shown(ask(uid), uid)
+      expect(foreign).toMatchObject({ status: 201 })
+      expect(foreign).toEqual(await shown(ask(`${uid}0`), `${uid}0`))
+      expect(await shown(made.asW2('POST', '/endpoints', { url, uid: `${uid}1` }), `${uid}1`)).toMatchObject({
+        status: 201,
+      })
+    }
+    expect(await read(made.call('GET', '/endpoints'))).toEqual(before)
+    const paths = [made.ids.uid, made.ids.endpoint].map((uid) => `/endpoints/by-uid/${uid}`)
+    const found = await Promise.all(paths.map(async (path) => (await read(made.asW2('GET', path))).body))
+    expect(found).toMatchObject([{ url }, { url }])
+    expect((await read(made.call('GET', paths[0] ?? ''))).body).toMatchObject({ id: made.ids.endpoint })
+  })
+
   it('is refused like one that does not exist by every method that has a workspace and an id', async () => {
     const { engine, ids, ...made } = await twoTenants()
     const before = await everything(made)
     const { endpoints, deliveries, events, problems, apiKeys } = engine
     const stores = { endpoints, deliveries, events, problems, apiKeys }
     // Methods without an id of an existing thing: they create something, or list.
-    const idless = /\.(create|list|listEvents|authenticate)$/
+    const idless = /\.(create|upsert|list|listEvents|authenticate)$/
     const args: Record<string, unknown[]> = { update: [{ description: 'x' }], setStatus: ['enabled'] }
     const calls = Object.entries(stores).flatMap(([store, methods]) =>
       Object.entries<(...values: never[]) => Promise<unknown>>({ ...methods })

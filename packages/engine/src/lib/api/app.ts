@@ -6,6 +6,7 @@ import { attemptRoutes } from './attempts.ts'
 import { endpointProblemRoutes } from './endpoint-problems.ts'
 import { addDocument } from './document.ts'
 import { answerOtherMethods, isOptions } from './methods.ts'
+import { endpointByUidRoutes } from './endpoints-by-uid.ts'
 import { endpointRoutes } from './endpoints.ts'
 import { endpointStateRoutes } from './endpoint-state.ts'
 import { eventCancelRoutes } from './event-cancel.ts'
@@ -45,6 +46,8 @@ export function createRoutes(
     return next()
   })
   app.route('/', eventRoutes(engine))
+  // First: `/endpoints/by-uid/secret` is an endpoint by its uid.
+  app.route('/', endpointByUidRoutes(engine))
   app.route('/', eventCancelRoutes(engine))
   app.route('/', endpointRoutes(engine))
   app.route('/', endpointStateRoutes(engine))

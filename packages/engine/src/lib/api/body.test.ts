@@ -34,7 +34,7 @@ describe('a body', () => {
     const { call, addEndpoint, ...made } = await api()
     const { id } = await addEndpoint()
     for (const { method, path } of withBody(await documentOf(made))) {
-      const to = path.replace('{id}', id)
+      const to = path.replace(/\{u?id\}/, id)
       const limit = path === '/events' ? 1_048_576 : 262_144
       // Characters of three bytes in UTF-8 and one code unit in a string; white space belongs to no value.
       const good = JSON.stringify({ ...(GOOD_BODIES[`${method} ${path}`] as object), surprise: '€'.repeat(1000) })

@@ -2,6 +2,8 @@ import { z } from '@hono/zod-openapi'
 import { MAX_CONTENT_TYPE_LENGTH } from '@keepsend/outbox/internal'
 import { MAX_URL_LENGTH } from '../url-policy/check-url.ts'
 import { MAX_HEADERS, MAX_VALUE_BYTES } from '../endpoints/custom-headers.ts'
+import { MAX_METADATA, MAX_METADATA_VALUE } from '../endpoints/endpoint-metadata.ts'
+import { MAX_UID, UID } from '../endpoints/endpoint-uid.ts'
 import { MAX_CHANNELS, MAX_EVENT_BYTES, MAX_NAME_LENGTH, NAME } from '../publish/event.ts'
 import { MAX_TIME_LENGTH, readTime } from '../formats/rfc3339.ts'
 import { MAX_DESCRIPTION, MAX_EVENT_TYPES, MAX_RETRY_STATUSES, MAX_WAITS } from '../endpoints/check-endpoint.ts'
@@ -85,7 +87,7 @@ export function msOf(time: string | undefined): number | undefined {
 /** One problem for all headers together, so that many invalid headers do not make a long error. */
 export const headers = z
   .custom<Record<string, string>>(
-    isFewTexts,
+    areFewTexts(MAX_HEADERS, MAX_VALUE_BYTES),
     `must be at most ${MAX_HEADERS} headers with texts of at most ${MAX_VALUE_BYTES} characters`,
   )
   .openapi({
@@ -94,9 +96,24 @@ export const headers = z
     maxProperties: MAX_HEADERS,
   })
 
-function isFewTexts(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
-  const texts: unknown[] = Object.values(value)
-  if (texts.length > SLACK * MAX_HEADERS) return false
-  return texts.every((one) => typeof one === 'string' && one.length <= SLACK * MAX_VALUE_BYTES)
+export const uid = text(MAX_UID).openapi({ pattern: UID.source, minLength: 1 })
+
+export const metadata = z
+  .custom<Record<string, string>>(
+    areFewTexts(MAX_METADATA, MAX_METADATA_VALUE),
+    `must be at most ${MAX_METADATA} texts of at most ${MAX_METADATA_VALUE} characters`,
+  )
+  .openapi({
+    type: 'object',
+    additionalProperties: { type: 'string', maxLength: MAX_METADATA_VALUE },
+    maxProperties: MAX_METADATA,
+  })
+
+function areFewTexts(most: number, maxLength: number): (value: unknown) => boolean {
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+    const texts: unknown[] = Object.values(value)
+    if (texts.length > SLACK * most) return false
+    return texts.every((one) => typeof one === 'string' && one.length <= SLACK * maxLength)
+  }
 }

@@ -33,7 +33,7 @@ describe('the OpenAPI document', () => {
     expect(new Set(names).size).toBe(names.length)
     for (const name of names)
       expect(name).toMatch(
-        /^(list|get|create|update|delete|publish|enable|disable|pause|resume|rotate|test|replay|cancel|acknowledge|resolve)[A-Z]/,
+        /^(list|get|create|update|upsert|delete|publish|enable|disable|pause|resume|rotate|test|match|replay|cancel|acknowledge|resolve)[A-Z]/,
       )
     expect(operations.every(({ summary }) => summary.length > 10)).toBe(true)
     for (const { method, path, scope } of routesOf(document)) {
@@ -146,7 +146,7 @@ it('other methods of a path are 405 with `Allow`, and OPTIONS is 204, with a key
   const { engine, call } = await api()
   const document = await documentOf({ engine })
   for (const [path, operations] of [...Object.entries(document.paths), ['/openapi.json', { get: {} }] as const]) {
-    const to = path.replace('{id}', 'x')
+    const to = path.replace(/\{u?id\}/, 'x')
     const methods = Object.keys(operations).map((method) => method.toUpperCase())
     const expected = new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])
     const options = await engine.routes.request(to, { method: 'OPTIONS' })

@@ -12,12 +12,12 @@ import { IF_MATCH, etagOf, ifMatch, readIfMatch } from './etag.ts'
 import { answerOnce, idempotent } from './once.ts'
 import { type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
-import { secretAgain, shownOnce } from './secrets.ts'
+import { firstSecretAgain, shownOnce } from './secrets.ts'
 import { pageOf, pageQuery, readCursor, toPage } from './page.ts'
 import { endpointChange, endpointInput, endpointSchema, idParam } from './schemas.ts'
 import { showEndpoint } from './show.ts'
 
-const created = endpointSchema.extend({ secret: shownOnce }).openapi('CreatedEndpoint')
+export const created = endpointSchema.extend({ secret: shownOnce }).openapi('CreatedEndpoint')
 
 const create = defineRoute(
   'endpoints:write',
@@ -34,6 +34,7 @@ const create = defineRoute(
         simple: { url: examples.endpoint.url },
         full: {
           url: examples.endpoint.url,
+          uid: examples.endpoint.uid,
           description: examples.endpoint.description,
           eventTypes: examples.endpoint.eventTypes,
           headers: { Authorization: 'Bearer of-the-receiver' },
@@ -45,7 +46,7 @@ const create = defineRoute(
       201: json('The endpoint', created, { ...examples.endpoint, secret: examples.secret.secret }, 'ETag', 'Location'),
     },
   },
-  { problems: ['too_many_endpoints', 'invalid_endpoint'] },
+  { problems: ['conflict', 'too_many_endpoints', 'invalid_endpoint'] },
 )
 
 const list = defineRoute('endpoints:read', {
@@ -74,7 +75,7 @@ const get = defineRoute(
   { problems: ['not_found'] },
 )
 
-const changeHeaders = idempotent.extend(ifMatch.shape)
+export const changeHeaders = idempotent.extend(ifMatch.shape)
 
 const update = defineRoute(
   'endpoints:write',
@@ -95,7 +96,7 @@ const update = defineRoute(
     },
     responses: { 200: json('The endpoint', endpointSchema, { ...examples.endpoint, version: 2 }, 'ETag') },
   },
-  { problems: ['not_found', 'precondition_failed', 'invalid_endpoint'] },
+  { problems: ['not_found', 'conflict', 'precondition_failed', 'invalid_endpoint'] },
 )
 
 const remove = defineRoute(
@@ -167,10 +168,7 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
       (once) => endpoints.create(workspaceId, c.req.valid('json'), { once }),
       async (answer) => {
         const shown = readShown(answer)
-        return {
-          endpoint: shown,
-          secret: await secretAgain(engine, shown, { scheme: shown.signatures[0] ?? 'v1', version: 1 }),
-        }
+        return { endpoint: shown, secret: await firstSecretAgain(engine, shown) }
       },
     )
     c.header('etag', etagOf(endpoint))

@@ -1,6 +1,7 @@
 import type { z } from '@hono/zod-openapi'
 import type { endpointProblemSchema } from './endpoint-problem-schema.ts'
-import type { attemptSchema, deliverySchema, endpointSchema, publicKeySchema, secretSchema } from './schemas.ts'
+import type { attemptSchema, deliverySchema, endpointSchema } from './schemas.ts'
+import type { publicKeySchema, secretSchema } from './secret-schemas.ts'
 import type { bucketSchema, endpointStatisticsSchema } from './statistics-schemas.ts'
 
 // Examples in the OpenAPI document. test/document.test.ts checks each against its schema.
@@ -16,8 +17,10 @@ export const event = { type: 'message.created', data: { id: 'm1', text: 'hello' 
 
 export const endpoint = {
   id: ENDPOINT_ID,
+  uid: 'crm-4711',
   url: 'https://hooks.example.com/keepsend',
   description: 'orders',
+  metadata: { plan: 'pro' },
   status: 'enabled',
   disabledReason: null,
   disabledAt: null,

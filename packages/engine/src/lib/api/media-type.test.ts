@@ -57,7 +57,7 @@ describe('a body', () => {
       const id = path.startsWith('/problems') ? `prb_${endpoint.id}.http_4xx.400` : (await addEndpoint()).id
       const headers = { authorization: `Bearer ${keys.w1}`, 'content-type': type }
       const body = JSON.stringify(GOOD_BODIES[`${method} ${path}`])
-      answers.push(await read(engine.routes.request(path.replace('{id}', id), { method, headers, body })))
+      answers.push(await read(engine.routes.request(path.replace(/\{u?id\}/, id), { method, headers, body })))
     }
     return answers
   }
@@ -85,7 +85,7 @@ describe('a body', () => {
     for (const { method, path } of withBody(await documentOf({ engine }))) {
       const ask = (headers: Record<string, string>) =>
         read(
-          engine.routes.request(path.replace('{id}', id), {
+          engine.routes.request(path.replace(/\{u?id\}/, id), {
             method,
             headers: { authorization: `Bearer ${keys.w1}`, ...headers },
           }),

@@ -36,7 +36,7 @@ describe('a problem document names', () => {
       const good = GOOD_BODIES[`${method} ${path}`] as object
       for (const name of [...names, 'surprise']) {
         for (const wrong of [true, 'x\ny', [{}], 1.5].slice(0, name === 'surprise' ? 1 : 4)) {
-          const response = await call(method, path.replace('{id}', idIn(path)), { ...good, [name]: wrong })
+          const response = await call(method, path.replace(/\{u?id\}/, idIn(path)), { ...good, [name]: wrong })
           // A description may be any text, for example: accepted values have no problem.
           if (response.status < 400) continue
           tried++
@@ -53,7 +53,7 @@ describe('a problem document names', () => {
     for (const { method, path } of routesOf(await documentOf({ engine }))) {
       if (path === '/health' || path === '/openapi.json') continue
       const body = GOOD_BODIES[`${method} ${path}`]
-      const response = call(method, `${path.replace('{id}', id)}?surpr%0Aise=1`, body)
+      const response = call(method, `${path.replace(/\{u?id\}/, id)}?surpr%0Aise=1`, body)
       expect(await detailOf(response), `${method} ${path}`).toMatch(/"surpr.{1,2}ise"/)
     }
   })

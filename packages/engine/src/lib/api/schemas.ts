@@ -100,6 +100,9 @@ export const attemptSchema = z
 const endpointFields = {
   url: bounded.url.openapi({ description: 'https and a public address, unless the server allows others' }),
   description: bounded.description.optional(),
+  metadata: bounded.metadata.optional().openapi({
+    description: 'Texts of your own, shown and never sent, under keys of at most 40 characters in the form of a `uid`',
+  }),
   eventTypes: bounded.eventTypePatterns.optional().openapi({
     description:
       'Subscriptions: a type, all types with a prefix (`message.*`), or `*`, the default, which does not match the types `keepsend.…` of operational webhooks',
@@ -170,9 +173,14 @@ const endpointFields = {
   ...credentialsInput,
 }
 
+const uid = bounded.uid.nullable().optional().openapi({
+  description: 'Your own id of the endpoint, unique in the workspace; null: none',
+})
+
 export const endpointInput = z
   .strictObject({
     ...endpointFields,
+    uid,
     secret: bounded.secret.optional().openapi({
       description: 'An existing secret: `whsec_` for `v1` or `whsk_` for `v1a`, and base64; default: a new one',
       writeOnly: true,
@@ -181,14 +189,20 @@ export const endpointInput = z
   .openapi('EndpointInput')
 
 export const endpointChange = z
-  .strictObject({ ...endpointFields, url: endpointFields.url.optional() })
+  .strictObject({ ...endpointFields, url: endpointFields.url.optional(), uid })
   .openapi('EndpointChange', { description: 'A property that is left out stays as it is' })
+
+export const endpointByUid = z
+  .strictObject(endpointFields)
+  .openapi('EndpointByUid', { description: 'Of an endpoint that exists, a property that is left out stays as it is' })
 
 export const endpointSchema = z
   .object({
     id: id('endpoint'),
+    uid: z.string().nullable().openapi({ description: 'Your own id of the endpoint' }),
     url: z.string(),
     description: z.string(),
+    metadata: z.record(z.string(), z.string()).openapi({ description: 'Texts of your own' }),
     status: z.enum(['enabled', 'disabled']),
     disabledReason: z
       .enum(DISABLED_REASONS)
@@ -232,20 +246,5 @@ export const endpointSchema = z
   })
   .openapi('Endpoint')
 
-export const scheme = z.enum(['v1', 'v1a', 'compat'])
-
-export const secretSchema = z
-  .object({
-    scheme,
-    version: z.int(),
-    secret: z.string().openapi({ description: 'The key that the receiver verifies with; for `v1a` the public key' }),
-    createdAt: time,
-    expiresAt: time.nullable().openapi({ description: 'When it stops signing; null: it is the current one' }),
-  })
-  .openapi('EndpointSecret')
-
-export const publicKeySchema = z
-  .object({ version: z.int(), publicKey: z.string(), createdAt: time, expiresAt: time.nullable() })
-  .openapi('EndpointPublicKey')
-
 export const idParam = z.object({ id: bounded.id.openapi({ description: 'An `id` from an earlier answer' }) })
+export const uidParam = z.object({ uid: bounded.uid.openapi({ description: 'Your own id of the endpoint' }) })

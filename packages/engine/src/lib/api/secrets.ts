@@ -7,7 +7,8 @@ import * as examples from './examples.ts'
 import { answerOnce, idempotent } from './once.ts'
 import { type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
-import { idParam, publicKeySchema, scheme, secretSchema } from './schemas.ts'
+import { idParam } from './schemas.ts'
+import { publicKeySchema, scheme, secretSchema } from './secret-schemas.ts'
 import { iso } from './show.ts'
 
 /** A new secret in the answer to the request that made it. */
@@ -122,7 +123,7 @@ export function secretRoutes(engine: RouteEngine): EngineRoutes {
 }
 
 /** Reads the secret for a stored answer, which does not contain it; null if it no longer exists. */
-export async function secretAgain(
+async function secretAgain(
   { endpoints }: Pick<RouteEngine, 'endpoints'>,
   { workspaceId, id }: Pick<Endpoint, 'workspaceId' | 'id'>,
   wanted: Pick<EndpointSecret, 'scheme' | 'version'>,
@@ -132,6 +133,11 @@ export async function secretAgain(
     throw error
   })
   return secrets.find(({ scheme: of, version }) => of === wanted.scheme && version === wanted.version)?.secret ?? null
+}
+
+/** Reads the secret that a new endpoint was shown with. */
+export function firstSecretAgain(engine: Pick<RouteEngine, 'endpoints'>, endpoint: Endpoint): Promise<string | null> {
+  return secretAgain(engine, endpoint, { scheme: endpoint.signatures[0] ?? 'v1', version: 1 })
 }
 
 /** A secret as the API shows it. */

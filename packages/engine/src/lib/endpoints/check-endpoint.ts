@@ -9,11 +9,15 @@ import { MAX_CHANNELS, isName, isPattern } from '../publish/event.ts'
 import { RATE_PERIODS } from '../backlog/rate-limit.ts'
 import { longestMs } from '../retry-schedule.ts'
 import { decodeSecret, signingKey } from '../signing/sign.ts'
+import { checkMetadata } from './endpoint-metadata.ts'
+import { checkUid } from './endpoint-uid.ts'
 import type { EndpointInput } from './endpoint.ts'
 
 export const ENDPOINT_OPTIONS = {
   url: 'text',
   description: 'text',
+  uid: 'text or null',
+  metadata: 'object',
   eventTypes: 'texts',
   channels: 'texts',
   retrySchedule: 'numbers or null',
@@ -64,6 +68,8 @@ export function checkEndpoint(input: OptionsOf<EndpointInput>, checkUrl: CheckUr
   if (description !== undefined && (!description.isWellFormed() || description.includes('\0'))) {
     throw invalid('description must be well-formed text without a NUL')
   }
+  if (typeof input.uid === 'string') checkUid(input.uid)
+  if (input.metadata !== undefined) checkMetadata(input.metadata)
   if (eventTypes !== undefined) checkPatterns('eventTypes', eventTypes, 1, MAX_EVENT_TYPES)
   if (channels !== undefined) checkPatterns('channels', channels, 0, MAX_CHANNELS)
   if (retrySchedule && (retrySchedule.length > MAX_WAITS || !retrySchedule.every((wait) => isWhole(wait, 1, 86_400)))) {

@@ -21,9 +21,11 @@ import { isListOf, isStored } from '../formats/stored-json.ts'
 
 const SHOWN = [
   'id',
+  'uid',
   'workspaceId',
   'url',
   'description',
+  'metadata',
   'status',
   'disabledReason',
   'disabledAt',
@@ -125,6 +127,8 @@ export function columnsOf(
   const columns: Record<string, SqlValue | SqlText | undefined> = {
     url: input.url,
     description: input.description,
+    uid: input.uid,
+    metadata: input.metadata && JSON.stringify(input.metadata),
     event_types: input.eventTypes && JSON.stringify(input.eventTypes),
     channels: input.channels && JSON.stringify(input.channels),
     retry_schedule: retrySchedule === undefined ? undefined : scheduleText(retrySchedule),
@@ -183,7 +187,9 @@ export function toEndpoint(row: Row): Endpoint {
 
 const texts = isListOf((one) => typeof one === 'string')
 const numbers = isListOf(Number.isInteger)
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+const isTexts = (value: unknown): boolean =>
+  isObject(value) && !Array.isArray(value) && Object.values(value).every((one) => typeof one === 'string')
 const oneOf = (values: readonly unknown[]) => (stored: unknown) => values.includes(stored)
 
 /** The columns that can be broken: whether a stored value is readable, and the value that is shown otherwise. */
@@ -202,6 +208,7 @@ const FORMATS: Record<string, readonly [isReadable: (stored: unknown) => boolean
   filter: [(stored) => stored === null || isStored(stored, isObject), null],
   auth: [(stored) => stored === null || isStored(stored, isObject), null],
   tls: [(stored) => stored === null || isStored(stored, isObject), null],
+  metadata: [(stored) => isStored(stored, isTexts), '{}'],
 }
 
 /** The properties that `unreadable` can name. */

@@ -9,9 +9,26 @@ import type { PauseOptions } from '../backlog/pause.ts'
 
 /** The endpoints of all workspaces. Each method sees only those of its workspace; others are `not_found`. */
 export interface EndpointStore {
-  /** `secret` is the key that the receiver verifies the first of `signatures` with; for `v1a` the public key. */
+  /**
+   * `secret` is the key that the receiver verifies the first of `signatures` with; for `v1a` the public key.
+   *
+   * @throws {EngineError} `conflict` if another endpoint of the workspace has the `uid`; `too_many_endpoints`
+   */
   create(workspaceId: string, input: EndpointInput): Promise<{ endpoint: Endpoint; secret: string }>
   get(workspaceId: string, id: string): Promise<Endpoint>
+  /** The endpoint with your own id. */
+  getByUid(workspaceId: string, uid: string): Promise<Endpoint>
+  /**
+   * Changes the endpoint with your own id, or creates it if there is none: of several concurrent calls one creates it, and the
+   * others change it. A change writes the properties that are given. A repeat with the same properties changes nothing but
+   * `version`.
+   *
+   * @throws {EngineError} `precondition_failed` when its version is not `ifVersion`, or there is no such endpoint;
+   *   `too_many_endpoints`
+   * @example
+   * const { endpoint, isNew, secret } = await engine.endpoints.upsert('w1', 'crm-4711', { url: 'https://example.com/hooks' })
+   */
+  upsert(workspaceId: string, uid: string, input: UpsertInput, options?: ChangeOptions): Promise<UpsertResult>
   /** Oldest first: `limit` (1–1,000) endpoints after the id `after`. */
   list(workspaceId: string, options: { limit: number; after?: string | undefined }): Promise<Endpoint[]>
   /**
@@ -59,6 +76,20 @@ export interface EndpointStore {
   secrets(workspaceId: string, id: string): Promise<EndpointSecret[]>
 }
 
+/** The `uid` is given beside them. A secret of your own can be given to `create` alone. */
+export type UpsertInput = Omit<EndpointInput, 'uid' | 'secret'>
+
+export interface UpsertResult {
+  endpoint: Endpoint
+  /** Whether this call created it. */
+  isNew: boolean
+  /** Only of a new one: the key that its receiver verifies with. */
+  secret?: string | undefined
+}
+
+/** The endpoints without the methods that find one by its uid. */
+export type EndpointsById = Omit<IdempotentEndpointStore, 'getByUid' | 'upsert'>
+
 export const ENDPOINT_LIST_OPTIONS = { limit: 'number', after: 'text' } satisfies OptionNames<
   Parameters<EndpointStore['list']>[1]
 >
@@ -76,6 +107,13 @@ export interface IdempotentEndpointStore extends EndpointStore {
     change: OptionsOf<Omit<EndpointInput, 'secret'>>,
     options?: ChangeOptions & IdempotentOption,
   ): Promise<Endpoint>
+  /** @param options.mustExist changes an endpoint that exists, and creates none */
+  upsert(
+    workspaceId: string,
+    uid: string,
+    input: UpsertInput,
+    options?: ChangeOptions & IdempotentOption & { mustExist?: boolean | undefined },
+  ): Promise<UpsertResult>
   delete(workspaceId: string, id: string, options?: ChangeOptions & IdempotentOption): Promise<void>
   setStatus(
     workspaceId: string,

@@ -2,12 +2,13 @@ import { type OutboxDatabase, OutboxError, Transaction } from '@keepsend/outbox'
 import { clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox/internal'
 import { v7 } from 'uuid'
 import type { CheckUrl } from '../url-policy/check-url.ts'
-import { ENDPOINT_LIST_OPTIONS, type IdempotentEndpointStore } from './endpoint-store-api.ts'
+import { ENDPOINT_LIST_OPTIONS, type EndpointsById } from './endpoint-store-api.ts'
 import { checkCredentials, sealCredentials } from './endpoint-credentials.ts'
 import { sealHeaders } from './endpoint-headers.ts'
 import { ROTATE_OPTIONS, createEndpointSecrets } from './endpoint-secrets.ts'
 import { checkEndpoint } from './check-endpoint.ts'
-import type { Endpoint } from './endpoint.ts'
+import { asUidTaken } from './endpoint-uid.ts'
+import type { Endpoint, EndpointInput } from './endpoint.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.ts'
 import { resetHealth } from '../health/circuit-breaker.ts'
@@ -53,19 +54,19 @@ export function createEndpointStore(
   { defaultAttempts, maxAgeMs, limits, canUseTls }: EndpointStoreSettings,
   onChange: (id: string) => void,
   resumeHeld: (id: string, background: BackgroundOption['background']) => Promise<void>,
-): IdempotentEndpointStore {
+): EndpointsById {
   const endpointSecrets = createEndpointSecrets(db, secretStore)
 
   /** Commits a change. */
   async function commit(
-    endpoint: Pick<Endpoint, 'id' | 'workspaceId'>,
+    endpoint: Pick<Endpoint, 'id' | 'workspaceId'> & Pick<EndpointInput, 'uid'>,
     change: Pick<Transaction, 'commit'>,
     once: IdempotentChange | undefined,
   ): Promise<void> {
     try {
       await change.commit(db)
     } catch (failure) {
-      const error = asSameName(asLimit(failure, limits))
+      const error = await asUidTaken(db, endpoint, asSameName(asLimit(failure, limits)))
       // An endpoint that was deleted meanwhile has no answer to store: `get` throws `not_found`.
       if (once && !(error instanceof OutboxError)) await get(endpoint.workspaceId, endpoint.id)
       throw error
@@ -95,7 +96,7 @@ export function createEndpointStore(
       const names = headerNamesOf(input)
       checkDistinct(names)
       const { retryStatuses = [], signatures = ['v1'] } = input
-      const { concurrency = null, rateLimit = null, ratePeriod = 'second' } = input
+      const { concurrency = null, rateLimit = null, ratePeriod = 'second', uid = null, metadata = {} } = input
       const secrets = await endpointSecrets.first({ workspaceId, id }, { ...input, signatures })
       const headers = await sealHeaders(input.headers ?? {})
       const headerKey = await endpointSecrets.headerKey({ workspaceId, id }, headers)
@@ -105,18 +106,18 @@ export function createEndpointStore(
       transaction.add(sqlText`
           insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
             max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, compat_format,
-            event_type_header, filter, concurrency, rate_limit, rate_period, auth, tls, created_at, updated_at)
+            event_type_header, filter, concurrency, rate_limit, rate_period, auth, tls, uid, metadata, created_at, updated_at)
           values (${id}, ${workspaceId}, ${lockedEndpointsOf(db, workspaceId, url)}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
             ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
             ${headers.column}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
             ${names.compatHeader}, ${input.compatSignature?.format ?? 'timestamped'}, ${names.eventTypeHeader},
             ${filterText(input.filter)}, ${concurrency}, ${rateLimit}, ${ratePeriod}, ${credentials.columns.auth ?? null},
-            ${credentials.columns.tls ?? null}, ${clock()}, ${clock()})`)
+            ${credentials.columns.tls ?? null}, ${uid}, ${JSON.stringify(metadata)}, ${clock()}, ${clock()})`)
       transaction.add(subscribe(db, { workspaceId, id, isNew: true }, limits))
       transaction.addAll([...secrets.map(({ statement }) => statement), ...headerKey, ...credentials.statements])
       once?.end(transaction, selectShown(db, { workspaceId, id }))
-      await transaction.commit(db).catch((error: unknown) => {
-        throw asLimit(error, limits)
+      await transaction.commit(db).catch(async (error: unknown) => {
+        throw await asUidTaken(db, { workspaceId, id, uid }, asLimit(error, limits))
       })
       onChange(id)
       return { endpoint: await get(workspaceId, id), secret: secrets[0]?.shown ?? '' }
@@ -164,7 +165,7 @@ export function createEndpointStore(
       }
       transaction.addAll([...secrets, ...headerKey, ...credentials.statements])
       once?.end(transaction, selectShown(db, { workspaceId, id }))
-      await commit({ workspaceId, id }, changing, once)
+      await commit({ workspaceId, id, uid: input.uid }, changing, once)
       if (bumped.changes === 0) throw new EngineError('not_found', 'no such endpoint')
       return get(workspaceId, id)
     },

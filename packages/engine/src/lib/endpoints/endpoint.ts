@@ -6,9 +6,13 @@ import type { RatePeriod } from '../backlog/rate-limit.ts'
 /** A customer's URL with its subscriptions and its retry policy. Times are milliseconds since the epoch. */
 export interface Endpoint {
   id: string
+  /** Your own id of it, unique in the workspace; null: it has none. */
+  uid: string | null
   workspaceId: string
   url: string
   description: string
+  /** Your own texts about it, which are never sent. */
+  metadata: Readonly<Record<string, string>>
   status: 'enabled' | 'disabled'
   /**
    * Why it is disabled: `manual`; `failing`, it failed for too long; `gone`, the receiver answered 410; `receiver_requested`,
@@ -70,6 +74,16 @@ export interface EndpointInput {
   url: string
   /** At most 500 characters. @default '' */
   description?: string | undefined
+  /**
+   * Your own id of the endpoint, unique in the workspace: 1 to 255 letters, digits, `.`, `_`, `:` and `-`, of which the first is
+   * a letter or a digit; null: none. @default null
+   */
+  uid?: string | null | undefined
+  /**
+   * Your own texts about it, shown and never sent: at most 20, each at most 500 characters, under keys of at most 40 characters
+   * in the form of a `uid`. A change replaces all of them. @default {}
+   */
+  metadata?: Readonly<Record<string, string>> | undefined
   /** 1 to 50 types or patterns; times the channels at most `limits.subscriptionsPerEndpoint`. @default ['*'] */
   eventTypes?: readonly string[] | undefined
   /** At most 10 channels or patterns. @default [] (all) */

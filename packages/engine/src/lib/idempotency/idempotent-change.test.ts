@@ -31,13 +31,14 @@ async function world(options: Parameters<typeof rig>[0] = {}) {
     })
   /** The route's path with the ids of existing rows. */
   const ids: Record<string, string | undefined> = { deliveries: delivery?.id, problems: `prb_${id}.http_4xx.400` }
-  const at = (path: string) => path.replace('{id}', ids[path.split('/')[1] ?? ''] ?? id)
+  const at = (path: string) => path.replace(/\{u?id\}/, ids[path.split('/')[1] ?? ''] ?? id)
   return { ...made, id, call, at }
 }
 
 const MUTATING = [
   'POST /events',
   'POST /endpoints',
+  'PUT /endpoints/by-uid/{uid}',
   'PATCH /endpoints/{id}',
   'DELETE /endpoints/{id}',
   'POST /endpoints/{id}/pause',
@@ -139,12 +140,13 @@ const OTHER: Record<string, object> = {
   'POST /endpoints/{id}/pause': { forMs: 5000 },
   'POST /events': { channels: ['general'] },
   'POST /endpoints': { description: 'other' },
+  'PUT /endpoints/by-uid/{uid}': { description: 'other' },
   'PATCH /endpoints/{id}': { description: 'other' },
   'POST /endpoints/{id}/rotate-secret': { overlapMs: 1000 },
   'POST /endpoints/{id}/replay': { settledAfter: '2020-01-01T00:00:00Z' },
   'POST /problems/{id}/acknowledge': { by: 'erin' },
 }
-const SECRETIVE = new Set(['POST /endpoints', 'POST /endpoints/{id}/rotate-secret'])
+const SECRETIVE = new Set(['POST /endpoints', 'PUT /endpoints/by-uid/{uid}', 'POST /endpoints/{id}/rotate-secret'])
 
 describe('two requests past the mark', () => {
   it.each(MUTATING)('$method $path commits once: the second fails at the record', async ({ method, path }) => {

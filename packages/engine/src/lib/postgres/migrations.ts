@@ -19,8 +19,9 @@ export const migrations: readonly Migration[] = [
 -- paused_until: no attempt begins before this time; it only moves forward.
 -- pause_requested_at: when the receiver requested the pause; null if a person paused.
 -- resume_at: when held rows are resumed next. Compare-and-set guards it: of several pollers one resumes each batch.
--- auth, tls: the shown part; the rest is encrypted in keepsend_secrets. They are the last columns, because publishing reads
--- neither.
+-- auth, tls: the shown part; the rest is encrypted in keepsend_secrets.
+-- uid: the host's own id of the endpoint, unique in its workspace. metadata: texts of the host, which are shown and never sent.
+-- These four are the last columns, because publishing reads none of them.
 create table if not exists keepsend_endpoints (
   id text collate "C" not null primary key,
   workspace_id text not null,
@@ -64,10 +65,16 @@ create table if not exists keepsend_endpoints (
   created_at bigint not null,
   updated_at bigint not null,
   auth text,
-  tls text
+  tls text,
+  uid text collate "C",
+  metadata text not null default '{}'
 );
 
 create index if not exists keepsend_endpoints_workspace on keepsend_endpoints (workspace_id, id);
+
+-- Partial, so that an endpoint without a uid costs nothing.
+create unique index if not exists keepsend_endpoints_uid on keepsend_endpoints (workspace_id, uid)
+where uid is not null;
 
 create index if not exists keepsend_endpoints_resume on keepsend_endpoints (resume_at, id)
 where resume_at is not null;

@@ -88,6 +88,9 @@ export const endpoints = pgTable(
     auth: jsonText('auth').$type<ShownAuth>(),
     /** Stored as `auth` is. */
     tls: jsonText('tls').$type<ShownTls>(),
+    /** The host's own id of it, unique in the workspace. */
+    uid: text('uid'),
+    metadata: jsonText('metadata').$type<Record<string, string>>().notNull(),
   },
   (table) => [index('keepsend_endpoints_workspace').on(table.workspaceId, table.id)],
 )

@@ -155,6 +155,14 @@ assert.equal((await taken(client.POST('/endpoints/{id}/resume', { params: { path
 assert.equal((await taken(client.POST('/endpoints/{id}/disable', { params: { path } }))).disabledReason, 'manual')
 assert.equal((await taken(client.POST('/endpoints/{id}/enable', { params: { path } }))).status, 'enabled')
 
+const madeKey = await taken(client.POST('/api-keys', { body: { name: 'ci', scopes: ['events:write'] } }))
+assert.match(madeKey.key ?? '', /^ks_/)
+const ofKey = { params: { path: { id: madeKey.id } } }
+const nextKey = await taken(client.POST('/api-keys/{id}/rotate', { ...ofKey, body: { overlapMs: 0 } }))
+const keyNames = (await taken(client.GET('/api-keys', { params: { query: { limit: 100 } } }))).data
+assert.ok(keyNames.some(({ id, name }) => id === nextKey.id && name === 'ci'))
+assert.equal((await client.DELETE('/api-keys/{id}', ofKey)).response.status, 204)
+
 const rotated = await taken(client.POST('/endpoints/{id}/rotate-secret', { params: { path }, body: { scheme: 'v1' } }))
 const secrets = await taken(client.GET('/endpoints/{id}/secret', { params: { path } }))
 assert.deepEqual(

@@ -8,6 +8,7 @@ import { GOOD_BODIES, api, withBody } from './routes.ts'
 const IN_WORDS = new Set([
   'type', // which are Keepsend's own
   'scheme', // which the endpoint has
+  'scopes', // which the key has
   'url', // where it may lead
   'uid', // which is free
   'metadata', // which keys it may have

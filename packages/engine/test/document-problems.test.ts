@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { OutboxError, enqueueEvents, newEventId } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { type EngineOptions, createKeyRing } from '../src/index.ts'
+import { type EngineOptions, OPERATOR_SCOPES, SCOPES, createKeyRing } from '../src/index.ts'
 import { openDatabase } from './database.ts'
 import { rig } from './rig.ts'
 import { GOOD_BODIES, GOOD_QUERIES, type Route, documentOf, routesOf } from './routes.ts'
@@ -42,11 +42,12 @@ async function world(options: Partial<EngineOptions> = {}) {
     events: delivery?.id.slice(0, 40),
     deliveries: delivery?.id,
     problems: `prb_${endpoint.id}.http_4xx.400`,
+    'api-keys': (await made.engine.apiKeys.create({ workspaceId: 'w1' })).id,
   }
   // An event without an attempt, which can be cancelled.
   const waiting = { eventId: newEventId(), endpointId: endpoint.id, workspaceId: 'w1', type: 'a', payload: '{}' }
   await enqueueEvents(on.db, [{ ...waiting, due: Date.now() + 86_400_000 }])
-  const { key } = await made.engine.apiKeys.create({ workspaceId: 'w1' })
+  const { key } = await made.engine.apiKeys.create({ workspaceId: 'w1', scopes: [...SCOPES, ...OPERATOR_SCOPES] })
   const fail = (error: Error): void => void (failure = error)
 
   return (route: Route) => {

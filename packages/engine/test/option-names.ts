@@ -1,4 +1,4 @@
-import { API_KEY_LIST_OPTIONS, API_KEY_OPTIONS, API_KEY_ROTATE_OPTIONS } from '../src/lib/access/api-key.ts'
+import { API_KEY_LIST_OPTIONS, API_KEY_OPTIONS, API_KEY_ROTATE_OPTIONS } from '../src/lib/access/api-keys.ts'
 import { CHECK_URL_OPTIONS, URL_POLICY_OPTIONS } from '../src/lib/url-policy/check-url.ts'
 import { COMMIT_OPTIONS } from '../src/lib/publish/commit.ts'
 import { REPLAY_ENDPOINT_FILTER, REPLAY_ENDPOINT_OPTIONS } from '../src/lib/deliveries/delivery-store.ts'

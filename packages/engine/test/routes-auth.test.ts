@@ -9,7 +9,8 @@ async function existing(made: Awaited<ReturnType<typeof api>>): Promise<Record<s
   await made.engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
   const [row] = await made.rows()
   const problems = `prb_${id}.http_4xx.400`
-  return { endpoints: id, deliveries: row?.id ?? '', events: row?.id.slice(0, 40) ?? '', problems }
+  const { id: apiKey } = await made.engine.apiKeys.create({ workspaceId: 'w1' })
+  return { endpoints: id, deliveries: row?.id ?? '', events: row?.id.slice(0, 40) ?? '', problems, 'api-keys': apiKey }
 }
 
 const fill = (path: string, id: string) => path.replace(/\{u?id\}/, id)
@@ -67,7 +68,7 @@ describe('every route of the document', () => {
       const without = await made.engine.apiKeys.create({ workspaceId: 'w1', scopes: others })
       const only = await made.engine.apiKeys.create({
         workspaceId: 'w2',
-        scopes: SCOPES.filter((scope) => scope === route.scope),
+        scopes: [...SCOPES, ...OPERATOR_SCOPES].filter((scope) => scope === route.scope),
       })
       expect(
         await read(made.call(route.method, path, bodyOf(route), without.key)),

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { SCOPES, type Scope } from '../src/index.ts'
+import { OPERATOR_SCOPES, SCOPES, type Scope } from '../src/index.ts'
 import type { Document, Operation } from './document.ts'
 import { type Rig, rig } from './rig.ts'
 
@@ -21,7 +21,7 @@ export function routesOf({ paths }: Document): Route[] {
     Object.entries(operations).map(([method, { description = '', requestBody }]) => ({
       method: method.toUpperCase(),
       path,
-      scope: SCOPES.find((scope) => description.includes(`\`${scope}\``)),
+      scope: [...SCOPES, ...OPERATOR_SCOPES].find((scope) => description.includes(`\`${scope}\``)),
       takesBody: requestBody !== undefined,
     })),
   )
@@ -55,14 +55,16 @@ export const GOOD_BODIES: Record<string, unknown> = {
   'POST /endpoints/{id}/rotate-secret': {},
   'POST /endpoints/{id}/replay': { settledBefore: '2100-01-01T00:00:00Z' },
   'POST /problems/{id}/acknowledge': { by: 'dana' },
+  'POST /api-keys': { name: 'backend' },
+  'POST /api-keys/{id}/rotate': {},
 }
 
 /** The management API as clients of two workspaces see it. */
 export async function api(options: Parameters<typeof rig>[0] = {}) {
   const made = await rig(options)
   const keys = {
-    w1: (await made.engine.apiKeys.create({ workspaceId: 'w1' })).key,
-    w2: (await made.engine.apiKeys.create({ workspaceId: 'w2' })).key,
+    w1: (await made.engine.apiKeys.create({ workspaceId: 'w1', scopes: SCOPES })).key,
+    w2: (await made.engine.apiKeys.create({ workspaceId: 'w2', scopes: SCOPES })).key,
   }
   const call = async (method: string, path: string, body?: unknown, key: string | null = keys.w1): Promise<Response> =>
     made.engine.routes.request(path, {

@@ -1,7 +1,7 @@
 import type { EngineWorker } from './engine-worker.ts'
 import type { OutboxDatabase, OutboxStats } from '@keepsend/outbox'
 import type { SQL } from 'drizzle-orm'
-import type { ApiKeys } from './access/api-key.ts'
+import type { ApiKeys } from './access/api-keys.ts'
 import type { CommitOptions, CommitResult } from './publish/commit.ts'
 import type { DeliveryStore } from './deliveries/delivery-store.ts'
 import type { AttemptStore } from './history/attempt-list.ts'

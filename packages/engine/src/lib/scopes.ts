@@ -2,8 +2,9 @@
 export type Scope = (typeof SCOPES)[number] | (typeof OPERATOR_SCOPES)[number]
 
 /**
- * Every scope within a workspace, in the order of the API: the default of an API key. `secrets:read` reveals signing secrets and is
- * not part of `endpoints:read`.
+ * Every scope within a workspace, in the order of the API. `secrets:read` reveals signing secrets and is not part of
+ * `endpoints:read`. `keys:write` makes API keys, which outlive the credential that made them: an API key has it only if it is created
+ * with it by name.
  */
 export const SCOPES = [
   'events:read',
@@ -13,7 +14,12 @@ export const SCOPES = [
   'secrets:read',
   'deliveries:read',
   'deliveries:write',
+  'keys:read',
+  'keys:write',
 ] as const
+
+/** The scopes of an API key that is created without. */
+export const DEFAULT_SCOPES: readonly Scope[] = SCOPES.filter((scope) => scope !== 'keys:write')
 
 /**
  * Scopes of operators, which reach beyond a workspace: never give them to a tenant. `workspaces:read` lets the lists and reads that

@@ -52,7 +52,7 @@ async function twoTenants() {
     delivery: `${event}.${endpoint}`,
     'settled delivery': `${event}.${off}`,
     problem: `prb_${endpoint}.http_4xx.400`,
-    'API key': (await engine.apiKeys.list('w1'))[0]?.id ?? '',
+    'API key': (await engine.apiKeys.create({ workspaceId: 'w1' })).id,
   }
   const asW2 = (method: string, path: string, body?: unknown) => made.call(method, path, body, made.keys.w2)
   return { ...made, ids, asW2, document: await documentOf(made) }
@@ -145,6 +145,7 @@ describe("another workspace's id", () => {
         events: 'event',
         deliveries: 'settled delivery',
         problems: 'problem',
+        'api-keys': 'API key',
       }
       const kind = path.endsWith('{uid}') ? 'uid' : (kinds[path.split('/')[1] ?? ''] ?? 'endpoint')
       const body = GOOD_BODIES[`${method} ${path}`]
@@ -162,6 +163,7 @@ describe("another workspace's id", () => {
     const ids = idsTakenBy(document).filter((place) => !/: (header Idempotency-Key|body (key|clientId))$/.test(place))
     const elsewhere = ids.filter((place) => !inPaths.includes(place))
     expect([...new Set(elsewhere)].sort()).toEqual([
+      'GET /api-keys: query cursor',
       'GET /attempts: query cursor',
       'GET /attempts: query endpointId',
       'GET /attempts: query workspaceId',
@@ -336,13 +338,14 @@ describe("another workspace's cursor", () => {
     const made = await twoTenants()
     await made.engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
     await made.engine.publish({ type: 'a', workspaceId: 'w2', data: {} })
-    for (const list of ['/events', '/endpoints', '/deliveries']) {
+    for (const list of ['/events', '/endpoints', '/deliveries', '/api-keys']) {
       const idsOf = async (response: Promise<Response>) =>
         ((await read(response)).body['data'] as { id: string }[]).map(({ id }) => id)
       const own = await idsOf(made.asW2('GET', list))
       expect(own, list).toHaveLength(1)
       const { body } = await read(made.call('GET', `${list}?limit=1`))
-      const prefix = list === '/endpoints' ? 'ep_' : 'evt_'
+      const prefixes: Record<string, string> = { '/endpoints': 'ep_', '/api-keys': 'key_' }
+      const prefix = prefixes[list] ?? 'evt_'
       const forged = [...Object.values(made.ids).filter((id) => id.startsWith(prefix)), `${prefix}0`, `${prefix}z`]
       const cursors = [String(body['cursor']), ...forged.map(btoa)]
       expect(body['cursor'], list).toBeDefined()
@@ -391,6 +394,7 @@ describe("another workspace's cursor", () => {
       ['/deliveries', ids['API key']],
       ['/endpoints', ids.delivery],
       ['/endpoints', 'w1'],
+      ['/api-keys', ids.endpoint],
     ] as const) {
       expect(await read(asW2('GET', `${list}?cursor=${encodeURIComponent(btoa(id))}`)), list).toMatchObject({
         status: 400,

@@ -1,9 +1,20 @@
-import { ALL_SCOPES, SCOPES, type Scope } from '../scopes.ts'
-import { type OutboxDatabase, Transaction } from '@keepsend/outbox'
-import { type OptionNames, type Row, clock, limitTo, sharedByCopies, sqlText } from '@keepsend/outbox/internal'
+import { ALL_SCOPES, DEFAULT_SCOPES, type Scope } from '../scopes.ts'
+import { type OutboxDatabase, OutboxError, Transaction } from '@keepsend/outbox'
+import { type Row, type SqlText, clock, limitTo, raw, sharedByCopies, sqlText } from '@keepsend/outbox/internal'
 import type { InferSelectModel } from 'drizzle-orm/table'
 import { v7 } from 'uuid'
 import { isApiKey, newApiKey } from './api-key-text.ts'
+import {
+  API_KEY_LIST_OPTIONS,
+  API_KEY_OPTIONS,
+  API_KEY_ROTATE_OPTIONS,
+  type ApiKey,
+  type IdempotentApiKeys,
+  MAX_KEY_NAME,
+  MAX_KEY_OVERLAP_MS,
+} from './api-keys.ts'
+import { characters } from '../formats/characters.ts'
+import { type IdempotentChange, jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import { type Logger, errorFields } from '../logger.ts'
 import type { Pepper } from '../secrets/pepper.ts'
@@ -25,72 +36,16 @@ export interface Principal {
  */
 export type Authenticate = (request: Request) => Promise<Principal | undefined>
 
-/** An API key as it is listed, without the key itself. Times are milliseconds since the epoch. */
-export interface ApiKey {
-  id: string
-  name: string
-  scopes: Scope[]
-  createdAt: number
-  /** Null: it does not expire. */
-  expiresAt: number | null
-  /** Updated at most once an hour; null: never used. */
-  lastUsedAt: number | null
-}
-
-export interface ApiKeyOptions {
-  workspaceId: string
-  /** At most 200 characters. @default '' */
-  name?: string | undefined
-  /** `workspaces:read` only if it is named, never for a tenant. @default every scope within the workspace: `SCOPES` */
-  scopes?: readonly Scope[] | undefined
-  /** @default it does not expire */
-  expiresInMs?: number | undefined
-}
-
-export const API_KEY_OPTIONS = {
-  workspaceId: 'text',
-  name: 'text',
-  scopes: 'texts',
-  expiresInMs: 'number',
-} satisfies OptionNames<ApiKeyOptions>
-
-/** API keys of workspaces. A key is shown once; the table holds an HMAC of it. */
-export interface ApiKeys {
-  create(options: ApiKeyOptions): Promise<{ id: string; key: string }>
-  /** Oldest first, expired ones included: `limit` (1–1,000, default 100) keys after the id `after`. */
-  list(workspaceId: string, options?: { limit?: number | undefined; after?: string | undefined }): Promise<ApiKey[]>
-  revoke(workspaceId: string, id: string): Promise<void>
-  /**
-   * Makes a new key with the name, scopes and lifetime of an old one, which stays valid for at most `overlapMs` more:
-   * 0–604,800,000 ms, default 24 h.
-   *
-   * @throws {EngineError} `not_found` for a key that does not exist or has expired
-   */
-  rotate(
-    workspaceId: string,
-    id: string,
-    options?: { overlapMs?: number | undefined },
-  ): Promise<{ id: string; key: string }>
-  /** The principal of a `Bearer` key. A key with a wrong checksum is refused without a database query. */
-  authenticate: Authenticate
-}
-
-export const API_KEY_LIST_OPTIONS = { limit: 'number', after: 'text' } satisfies OptionNames<
-  Parameters<ApiKeys['list']>[1]
->
-
-export const API_KEY_ROTATE_OPTIONS = { overlapMs: 'number' } satisfies OptionNames<Parameters<ApiKeys['rotate']>[2]>
-
 const DEFAULT_OVERLAP_MS = 86_400_000
-const MAX_OVERLAP_MS = 604_800_000
-const MAX_NAME = 200
 const DEFAULT_LISTED = 100
 const MAX_LISTED = 1000
 const NOTE_USE_EVERY_MS = 3_600_000
 const SHOWN = ['id', 'name', 'scopes', 'createdAt', 'expiresAt', 'lastUsedAt'] as const
+const NO_KEY = 'no such API key'
+const NOT_VALID = 'no such API key, or it has expired'
 const VALID = sqlText`(expires_at is null or expires_at > ${clock()})`
 
-export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger): ApiKeys {
+export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger): IdempotentApiKeys {
   async function find(hash: string | undefined): Promise<(Principal & { id: string; isUnnoted: boolean }) | undefined> {
     if (hash === undefined) return undefined
     const { rows } = await db.run<Row & { isUnnoted: number | boolean }>(sqlText`
@@ -111,24 +66,45 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
     }
   }
 
+  async function get(workspaceId: string, id: string, isWanted: SqlText, problem: string): Promise<ApiKey> {
+    const { rows } = await db.run(sqlText`${selectKey(id)} and workspace_id = ${workspaceId} and ${isWanted}`)
+    if (!rows[0]) throw new EngineError('not_found', problem)
+    return readKey<keyof ApiKey>(rows[0])
+  }
+
+  /** Commits the insert of a key. */
+  async function insert(transaction: Transaction, id: string, once: IdempotentChange | undefined): Promise<ApiKey> {
+    const made = transaction.add(selectKey(id))
+    once?.end(transaction, sqlText`select ${jsonRow(db, SHOWN)} from (${selectKey(id)}) as answered`)
+    await transaction.commit(db)
+    if (!made.rows[0]) throw new EngineError('not_found', NOT_VALID)
+    return readKey<keyof ApiKey>(made.rows[0])
+  }
+
   return {
-    async create(options) {
+    async create({ once, ...options }) {
       checkNames('apiKeys.create', API_KEY_OPTIONS, options)
-      const { workspaceId, name = '', scopes = SCOPES, expiresInMs } = options
+      const { workspaceId, name = '', scopes = DEFAULT_SCOPES, expiresInMs } = options
       checkWorkspaceId(workspaceId)
       const unknown = scopes.find((scope) => !ALL_SCOPES.includes(scope))
       if (unknown !== undefined) throw invalid(`scopes must be of ${ALL_SCOPES.join(', ')}; found ${unknown}`)
-      if (name.length > MAX_NAME) throw invalid(`name must be at most ${MAX_NAME} characters; found ${name.length}`)
+      const found = characters(name)
+      if (found > MAX_KEY_NAME) throw invalid(`name must be at most ${MAX_KEY_NAME} characters; found ${found}`)
+      // Postgres rejects both.
+      if (!name.isWellFormed() || name.includes('\0')) throw invalid('name must be well-formed text without a NUL')
       if (expiresInMs !== undefined && !Number.isSafeInteger(expiresInMs)) {
         throw invalid(`expiresInMs must be a whole number; found ${expiresInMs}`)
       }
       const id = `key_${v7()}`
       const key = newApiKey()
       const expires = expiresInMs === undefined ? sqlText`null` : sqlText`${clock()} + ${expiresInMs}`
-      await db.run(sqlText`
+      const hash = await pepper.hashNew(key)
+      const transaction = new Transaction()
+      once?.begin(transaction)
+      transaction.add(sqlText`
         insert into keepsend_api_keys (key_hash, id, workspace_id, name, scopes, created_at, expires_at)
-        values (${await pepper.hashNew(key)}, ${id}, ${workspaceId}, ${name}, ${JSON.stringify(scopes)}, ${clock()}, ${expires})`)
-      return { id, key }
+        values (${hash}, ${id}, ${workspaceId}, ${name}, ${JSON.stringify(scopes)}, ${clock()}, ${expires})`)
+      return { ...(await insert(transaction, id, once)), key }
     },
 
     async list(workspaceId, options = {}) {
@@ -144,33 +120,47 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       return rows.map((row) => readKey<keyof ApiKey>(row))
     },
 
-    async revoke(workspaceId, id) {
+    async revoke(workspaceId, id, { once } = {}) {
       checkWorkspaceId(workspaceId)
-      const { changes } = await db.run(
+      await get(workspaceId, id, raw('1 = 1'), NO_KEY)
+      const transaction = new Transaction()
+      once?.begin(transaction)
+      const deleted = transaction.add(
         sqlText`delete from keepsend_api_keys where id = ${id} and workspace_id = ${workspaceId}`,
       )
-      if (changes === 0) throw new EngineError('not_found', 'no such API key')
+      once?.end(transaction, raw(`'null'`))
+      await transaction.commit(db)
+      // Another request has deleted it since. Under an `Idempotency-Key` that is the answer which was stored.
+      if (deleted.changes === 0 && !once) throw new EngineError('not_found', NO_KEY)
     },
 
-    async rotate(workspaceId, id, options = {}) {
+    async rotate(workspaceId, id, { once, within, ...options } = {}) {
       checkWorkspaceId(workspaceId)
       checkNames('apiKeys.rotate', API_KEY_ROTATE_OPTIONS, options)
       const { overlapMs = DEFAULT_OVERLAP_MS } = options
-      checkBounds('overlapMs', overlapMs, 0, MAX_OVERLAP_MS)
+      checkBounds('overlapMs', overlapMs, 0, MAX_KEY_OVERLAP_MS)
+      const old = await get(workspaceId, id, VALID, NOT_VALID)
+      // The scopes of a key never change, so the new one has no others when it is inserted.
+      if (within) checkWithin(old.scopes, within)
       const next = `key_${v7()}`
       const key = newApiKey()
       const hash = await pepper.hashNew(key)
       const transaction = new Transaction()
-      const inserted = transaction.add(sqlText`
+      once?.begin(transaction)
+      transaction.add(sqlText`
           insert into keepsend_api_keys (key_hash, id, workspace_id, name, scopes, created_at, expires_at)
           select cast(${hash} as text), cast(${next} as text), workspace_id, name, scopes, ${clock()}, ${clock()} + expires_at - created_at
           from keepsend_api_keys where id = ${id} and workspace_id = ${workspaceId} and ${VALID}`)
       transaction.add(sqlText`
           update keepsend_api_keys set expires_at = ${clock()} + ${overlapMs}
           where id = ${id} and workspace_id = ${workspaceId} and (expires_at is null or expires_at > ${clock()} + ${overlapMs})`)
-      await transaction.commit(db)
-      if (inserted.changes !== 1) throw new EngineError('not_found', 'no such API key, or it has expired')
-      return { id: next, key }
+      try {
+        return { ...(await insert(transaction, next, once)), key }
+      } catch (error) {
+        // If the old one was revoked since, there is no new one to store as the answer, which fails the transaction.
+        if (once && !(error instanceof OutboxError)) await get(workspaceId, id, VALID, NOT_VALID)
+        throw error
+      }
     },
 
     async authenticate(request) {
@@ -185,6 +175,22 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       return principal
     },
   }
+}
+
+/** Reads the stored answer of a creation or a rotation, which does not have the key. */
+export function readAnsweredKey(answer: string): ApiKey {
+  return readKey<keyof ApiKey>(readRow(SHOWN, answer))
+}
+
+/** @throws {EngineError} `forbidden`, naming a scope that is not among those of the caller */
+export function checkWithin(wanted: readonly Scope[], own: readonly Scope[]): void {
+  const missing = wanted.find((scope) => !own.includes(scope))
+  if (missing === undefined) return
+  throw new EngineError('forbidden', `this key lacks the scope ${missing}, so it can make no key that has it`)
+}
+
+function selectKey(id: string): SqlText {
+  return sqlText`select ${apiKeyRows.some('known', SHOWN)} from keepsend_api_keys as known where id = ${id}`
 }
 
 // Shared by copies of the package: a host's `authenticate` may call an engine of another copy.

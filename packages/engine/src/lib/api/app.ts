@@ -1,6 +1,7 @@
 import { type Authenticate, type Principal, checkPrincipal } from '../access/api-key.ts'
 import { EngineError, asEngineError } from '../errors.ts'
 import { UNSTORED, problemResponse } from '../problem.ts'
+import { apiKeyRoutes } from './api-keys.ts'
 import { deliveryRoutes } from './deliveries.ts'
 import { attemptRoutes } from './attempts.ts'
 import { endpointProblemRoutes } from './endpoint-problems.ts'
@@ -53,6 +54,7 @@ export function createRoutes(
   app.route('/', endpointStateRoutes(engine))
   app.route('/', eventMatchRoutes(engine))
   app.route('/', secretRoutes(engine))
+  app.route('/', apiKeyRoutes(engine))
   app.route('/', deliveryRoutes(engine))
   app.route('/', attemptRoutes(engine))
   app.route('/', endpointProblemRoutes(engine))

@@ -29,6 +29,7 @@ const TAGS = [
   { name: 'Events', description: 'Events of the workspace: each is published once, to every subscribed endpoint' },
   { name: 'Endpoints', description: 'URLs of receivers: their subscriptions, settings and state' },
   { name: 'Secrets', description: 'The secrets that requests to an endpoint are signed with' },
+  { name: 'API keys', description: 'The credentials of the workspace. Each is shown once' },
   { name: 'Deliveries', description: 'A delivery is one event on its way to one endpoint' },
   { name: 'Problems', description: 'The failed attempts at one endpoint with one error, counted together' },
   { name: 'Health', description: 'Whether the server works' },

@@ -1,4 +1,5 @@
 import type { z } from '@hono/zod-openapi'
+import type { apiKeySchema } from './api-key-schema.ts'
 import type { endpointProblemSchema } from './endpoint-problem-schema.ts'
 import type { attemptSchema, deliverySchema, endpointSchema } from './schemas.ts'
 import type { publicKeySchema, secretSchema } from './secret-schemas.ts'
@@ -126,6 +127,15 @@ export const publicKey = {
   createdAt: CREATED_AT,
   expiresAt: null,
 } satisfies z.infer<typeof publicKeySchema>
+
+export const apiKey = {
+  id: 'key_019ab2c4-1b2c-7d3e-8f40-516273849506',
+  name: 'backend',
+  scopes: ['events:write', 'deliveries:read'],
+  createdAt: CREATED_AT,
+  expiresAt: null,
+  lastUsedAt: null,
+} satisfies z.infer<typeof apiKeySchema>
 
 export const CURSOR = btoa(EVENT_ID)
 

@@ -11,7 +11,7 @@ const MEANINGS = {
   invalid_request: 'the request does not fit the document; `detail` names the field',
   unauthenticated: 'no API key, or one that is unknown, expired or deleted',
   forbidden: 'the key lacks the scope that `detail` names',
-  not_found: 'the workspace has no such endpoint',
+  not_found: 'the workspace has no such endpoint or API key',
   not_retained: 'no such row is retained: it was delivered and deleted, is past its retention, or never existed',
   method_not_allowed: 'the path does not allow the method; `Allow` lists those that it does',
   conflict: 'the state of the resource does not allow it now',

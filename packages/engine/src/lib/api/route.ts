@@ -1,6 +1,7 @@
 import type { EngineRoutes, RouteEnv } from '../engine-routes.ts'
 import { OpenAPIHono, type RouteConfig, createRoute, type z } from '@hono/zod-openapi'
 import type { Scope } from '../scopes.ts'
+import type { IdempotentApiKeys } from '../access/api-keys.ts'
 import type { CancelEvent } from '../events/cancel-event.ts'
 import type { IdempotentDeliveryStore } from '../deliveries/delivery-store.ts'
 import type { IdempotentEndpointStore } from '../endpoints/endpoint-store-api.ts'
@@ -18,11 +19,12 @@ import { type HeaderName, withHeaders } from './response-headers.ts'
 /** The engine that routes are made from: all but its routes, with the idempotent variants of its methods. */
 export interface RouteEngine
   extends
-    Omit<Engine, 'routes' | 'endpoints' | 'deliveries' | 'problems' | 'publishTest' | 'cancelEvent'>,
+    Omit<Engine, 'routes' | 'endpoints' | 'apiKeys' | 'deliveries' | 'problems' | 'publishTest' | 'cancelEvent'>,
     IdempotentDeps {
   /** {@link EngineWorker.checkKeys} without a write; throws if a key service does not answer. */
   verifyKeys(): Promise<void>
   endpoints: IdempotentEndpointStore
+  apiKeys: IdempotentApiKeys
   deliveries: IdempotentDeliveryStore
   problems: IdempotentProblemStore
   cancelEvent: CancelEvent

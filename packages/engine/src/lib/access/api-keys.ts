@@ -1,0 +1,83 @@
+import type { OptionNames } from '@keepsend/outbox/internal'
+import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
+import type { Scope } from '../scopes.ts'
+import type { Authenticate } from './api-key.ts'
+
+/** An API key as it is listed, without the key itself. Times are milliseconds since the epoch. */
+export interface ApiKey {
+  id: string
+  name: string
+  scopes: Scope[]
+  createdAt: number
+  /** Null: it does not expire. */
+  expiresAt: number | null
+  /** Updated at most once an hour; null: never used. */
+  lastUsedAt: number | null
+}
+
+/** A new API key, and the key itself, which is shown once. */
+export interface NewApiKey extends ApiKey {
+  key: string
+}
+
+export interface ApiKeyOptions {
+  workspaceId: string
+  /** At most 200 characters of well-formed text without a NUL. @default '' */
+  name?: string | undefined
+  /**
+   * `keys:write` and `workspaces:read` only if they are named, the latter never for a tenant.
+   *
+   * @default every other scope within the workspace: `SCOPES` without `keys:write`
+   */
+  scopes?: readonly Scope[] | undefined
+  /** @default it does not expire */
+  expiresInMs?: number | undefined
+}
+
+export const API_KEY_OPTIONS = {
+  workspaceId: 'text',
+  name: 'text',
+  scopes: 'texts',
+  expiresInMs: 'number',
+} satisfies OptionNames<ApiKeyOptions>
+
+/** API keys of workspaces. A key is shown once; the table holds an HMAC of it. */
+export interface ApiKeys {
+  create(options: ApiKeyOptions): Promise<NewApiKey>
+  /** Oldest first, expired ones included: `limit` (1–1,000, default 100) keys after the id `after`. */
+  list(workspaceId: string, options?: { limit?: number | undefined; after?: string | undefined }): Promise<ApiKey[]>
+  revoke(workspaceId: string, id: string): Promise<void>
+  /**
+   * Makes a new key with the name, scopes and lifetime of an old one, which stays valid for at most `overlapMs` more:
+   * 0–604,800,000 ms, default 24 h.
+   *
+   * @throws {EngineError} `not_found` for a key that does not exist or has expired
+   */
+  rotate(workspaceId: string, id: string, options?: { overlapMs?: number | undefined }): Promise<NewApiKey>
+  /** The principal of a `Bearer` key. A key with a wrong checksum is refused without a database query. */
+  authenticate: Authenticate
+}
+
+/** The keys for the routes: with `once` a repeated request makes its change only once. */
+export interface IdempotentApiKeys extends ApiKeys {
+  create(options: ApiKeyOptions & IdempotentOption): Promise<NewApiKey>
+  revoke(workspaceId: string, id: string, options?: IdempotentOption): Promise<void>
+  /**
+   * @param options.within the scopes of the caller
+   * @throws {EngineError} `forbidden` for a key with a scope that is not among them
+   */
+  rotate(
+    workspaceId: string,
+    id: string,
+    options?: { overlapMs?: number | undefined; within?: readonly Scope[] | undefined } & IdempotentOption,
+  ): Promise<NewApiKey>
+}
+
+export const API_KEY_LIST_OPTIONS = { limit: 'number', after: 'text' } satisfies OptionNames<
+  Parameters<ApiKeys['list']>[1]
+>
+
+export const API_KEY_ROTATE_OPTIONS = { overlapMs: 'number' } satisfies OptionNames<Parameters<ApiKeys['rotate']>[2]>
+
+export const MAX_KEY_NAME = 200
+export const MAX_KEY_OVERLAP_MS = 604_800_000

@@ -155,6 +155,9 @@ assert.equal((await taken(client.POST('/endpoints/{id}/resume', { params: { path
 assert.equal((await taken(client.POST('/endpoints/{id}/disable', { params: { path } }))).disabledReason, 'manual')
 assert.equal((await taken(client.POST('/endpoints/{id}/enable', { params: { path } }))).status, 'enabled')
 
+const { data: allWorkspaces } = await taken(client.GET('/workspaces', { params: { query: { limit: 10 } } }))
+assert.deepEqual(allWorkspaces, [{ id: 'w1', endpoints: { enabled: 1, disabled: 0 } }])
+
 const madeKey = await taken(client.POST('/api-keys', { body: { name: 'ci', scopes: ['events:write'] } }))
 assert.match(madeKey.key ?? '', /^ks_/)
 const ofKey = { params: { path: { id: madeKey.id } } }

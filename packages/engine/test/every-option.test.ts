@@ -100,6 +100,7 @@ const REQUIRED = {
   'an endpoint': { url: true, 'compatSignature.header': true },
   'an endpoint by its uid': { url: true, 'compatSignature.header': true },
   'endpoints.list': { limit: true },
+  'workspaces.list': { limit: true },
   'deliveries.list': { limit: true },
   'attempts.list': { limit: true },
   'problems.list': { limit: true },
@@ -154,6 +155,7 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   'endpoints.list': async ({ engine }, options) =>
     (await engine.endpoints.list('w', { limit: 5, ...options })).map(({ url }) => url),
   'deliveries.list': ({ engine }, options) => engine.deliveries.list('w', { limit: 5, ...options }),
+  'workspaces.list': ({ engine }, options) => engine.workspaces.list({ limit: 5, ...options }),
   'workspaces.setRetention': ({ engine }, options) => engine.workspaces.setRetention('w', options),
   'attempts.list': ({ engine }, options) => engine.attempts.list('w', { limit: 5, ...options }),
   'problems.list': async ({ engine }, options) =>

@@ -12,6 +12,7 @@ import { UPSERT_OPTIONS } from '../src/lib/endpoints/endpoints-by-uid.ts'
 import { EVENT_FILTER } from '../src/lib/events/event-store.ts'
 import { EVENT_OPTIONS } from '../src/lib/publish/event.ts'
 import { ATTEMPT_FILTER } from '../src/lib/history/attempt-list.ts'
+import { WORKSPACE_LIST_OPTIONS } from '../src/lib/workspaces/workspace-list.ts'
 import { WORKSPACE_RETENTION } from '../src/lib/history/workspace-retention.ts'
 import { STATISTICS_SERIES_OPTIONS, STATISTICS_SUMMARY_OPTIONS } from '../src/lib/statistics/statistics-api.ts'
 import { BACKGROUND_OPTIONS } from '../src/lib/publish/dispatch.ts'
@@ -40,6 +41,7 @@ export const OPTION_NAMES = {
   'problems.list': PROBLEM_FILTER,
   'problems.acknowledge': ACKNOWLEDGE_OPTIONS,
   'workspaces.setRetention': WORKSPACE_RETENTION,
+  'workspaces.list': WORKSPACE_LIST_OPTIONS,
   'statistics.series': STATISTICS_SERIES_OPTIONS,
   'statistics.summary': STATISTICS_SUMMARY_OPTIONS,
   'engine.worker.resumeHeld': RESUME_HELD_OPTIONS,

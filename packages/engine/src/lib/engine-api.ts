@@ -19,6 +19,7 @@ import type { Limits } from './limits.ts'
 import type { Logger } from './logger.ts'
 import type { EngineRoutes } from './engine-routes.ts'
 import type { WorkerList } from './workers.ts'
+import type { WorkspaceList } from './workspaces/workspace-list.ts'
 
 export interface PublishResult {
   eventId: string
@@ -40,8 +41,8 @@ export interface Engine {
   readonly statistics: StatisticsStore
   /** The failed attempts that `history` counts by endpoint, error class and HTTP status. */
   readonly problems: ProblemStore
-  /** How long the history of a workspace is retained. */
-  readonly workspaces: WorkspaceStore
+  /** The workspaces of the installation, and how long the history of one is retained. */
+  readonly workspaces: WorkspaceStore & WorkspaceList
   /** The processes that deliver, with `history`. */
   readonly workers: WorkerList
   readonly counters: EngineCounters

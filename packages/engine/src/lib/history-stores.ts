@@ -6,6 +6,7 @@ import { createWorkspaceStore } from './history/workspace-retention.ts'
 import { type IdempotentProblemStore, createProblemStore } from './problems/problem-store.ts'
 import { createStatisticsStore } from './statistics/statistics-store.ts'
 import { createWorkerList } from './workers.ts'
+import { createWorkspaceList } from './workspaces/workspace-list.ts'
 
 /** The parts of an engine that read what `history` records. */
 export function createHistoryStores(
@@ -16,7 +17,7 @@ export function createHistoryStores(
     attempts: createAttemptStore(db, history),
     statistics: createStatisticsStore(db, history),
     problems: createProblemStore(db, history),
-    workspaces: createWorkspaceStore(db, history),
+    workspaces: { ...createWorkspaceStore(db, history), ...createWorkspaceList(db) },
     workers: createWorkerList(db, history !== undefined),
   }
 }

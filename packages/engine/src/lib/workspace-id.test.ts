@@ -186,6 +186,7 @@ describe("another workspace's id", () => {
       'GET /statistics/endpoints: query workspaceId',
       'GET /statistics: query endpointId',
       'GET /statistics: query workspaceId',
+      'GET /workspaces: query cursor',
       'PATCH /endpoints/{id}: body uid',
       'POST /endpoints: body uid',
       'POST /events: body id',

@@ -18,6 +18,7 @@ import { type RouteEngine, newRoutes } from './route.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 import { secretRoutes } from './secrets.ts'
 import { statisticsRoutes } from './statistics.ts'
+import { workspaceRoutes } from './workspaces.ts'
 
 /** The management API. Errors are problem documents; every route needs a credential, except health and the OpenAPI document. */
 export function createRoutes(
@@ -59,6 +60,7 @@ export function createRoutes(
   app.route('/', attemptRoutes(engine))
   app.route('/', endpointProblemRoutes(engine))
   app.route('/', statisticsRoutes(engine))
+  app.route('/', workspaceRoutes(engine))
   answerOtherMethods(app)
   // Not `notFound`: a host that mounts these routes has its own, but paths below the mount point are answered here.
   app.all('*', () => problemResponse(new EngineError('not_found', 'no such route')))

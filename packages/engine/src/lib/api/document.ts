@@ -32,6 +32,7 @@ const TAGS = [
   { name: 'API keys', description: 'The credentials of the workspace. Each is shown once' },
   { name: 'Deliveries', description: 'A delivery is one event on its way to one endpoint' },
   { name: 'Problems', description: 'The failed attempts at one endpoint with one error, counted together' },
+  { name: 'Workspaces', description: 'The tenants of the installation, for its operators' },
   { name: 'Health', description: 'Whether the server works' },
 ]
 

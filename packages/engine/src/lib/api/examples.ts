@@ -2,6 +2,7 @@ import type { z } from '@hono/zod-openapi'
 import type { apiKeySchema } from './api-key-schema.ts'
 import type { endpointProblemSchema } from './endpoint-problem-schema.ts'
 import type { attemptSchema, deliverySchema, endpointSchema } from './schemas.ts'
+import type { workspaceSchema } from './workspace-schema.ts'
 import type { publicKeySchema, secretSchema } from './secret-schemas.ts'
 import type { bucketSchema, endpointStatisticsSchema } from './statistics-schemas.ts'
 
@@ -136,6 +137,8 @@ export const apiKey = {
   expiresAt: null,
   lastUsedAt: null,
 } satisfies z.infer<typeof apiKeySchema>
+
+export const workspace = { id: 'w1', endpoints: { enabled: 2, disabled: 1 } } satisfies z.infer<typeof workspaceSchema>
 
 export const CURSOR = btoa(EVENT_ID)
 

@@ -139,6 +139,10 @@ assert.equal(
 
 const matching = { object: 'event', type: 'message.created', data: {} } as const
 assert.equal((await taken(client.POST('/endpoints/{id}/match', { params: { path }, body: matching }))).matches, true)
+const test = await taken(
+  client.POST('/endpoints/{id}/test/send', { params: { path }, body: { type: 'a.b', data: { n: 1 } } }),
+)
+assert.deepEqual([test.outcome, test.reason, test.httpStatus], ['failed', 'test', 400])
 assert.match((await taken(client.POST('/endpoints/{id}/test', { params: { path } }))).eventId, /^evt_/)
 assert.equal(
   (

@@ -301,6 +301,7 @@ describe('a scope in code', () => {
     const options = { limit: 1, endpointId: 'ep_1' }
     const calls = [
       ...others.map(({ name, method }) => ({ name, call: () => method(allWorkspaces as never, options as never) })),
+      { name: 'sendTest', call: () => engine.sendTest(allWorkspaces as never, 'ep_1') },
       { name: 'publishTest', call: () => engine.publishTest(allWorkspaces as never, 'ep_1') },
       { name: 'apiKeys.create', call: () => apiKeys.create({ workspaceId: allWorkspaces as never }) },
       { name: 'endpoints.create', call: () => endpoints.create(allWorkspaces as never, { url: 'https://a.example/' }) },

@@ -99,8 +99,9 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
       { history: false },
     ],
     conflict: [
-      async ({ ask, engine, endpoint, attempted = '', rows, good }, { method, path }) => {
+      async ({ ask, on, engine, endpoint, attempted = '', rows, good }, { method, path }) => {
         if (path.endsWith('/cancel')) return ask({ id: attempted })
+        if (path.endsWith('/test/send')) return ask({}, await rig({ on, sender: undefined }))
         if (path === '/endpoints' || method === 'PATCH') {
           await engine.endpoints.upsert('w1', 'taken', { url: 'https://hooks.example.com/' })
           return ask({ body: JSON.stringify({ ...(JSON.parse(good ?? '') as object), uid: 'taken' }) })

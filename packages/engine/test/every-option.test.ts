@@ -139,6 +139,23 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     return { ...rest, events: eventIds.length }
   },
   'engine.worker.settle': ({ engine }, options) => engine.worker.settle([], options),
+  'engine.sendTest': async ({ db, endpointId }, options) => {
+    const sender = { send: async () => ({ kind: 'error', reason: 'network', message: 'down' }) as const }
+    const made = {
+      db,
+      queue: { async send() {} },
+      sender,
+      secrets: 'plaintext-for-development',
+      logger: silentLogger,
+    } as const
+    const {
+      deliveryId: _id,
+      endpointId: _of,
+      totalUs: _took,
+      ...test
+    } = await createEngine(made).sendTest('w', endpointId, options)
+    return test
+  },
   'engine.publishTest': async ({ engine, endpointId }, options) =>
     void (await engine.publishTest('w', endpointId, options)),
   'engine.worker.resumeHeld': ({ engine }, options) => engine.worker.resumeHeld(options),

@@ -20,6 +20,7 @@ import { COMMIT_WITH_EVENTS_OPTIONS } from '../src/lib/hono.ts'
 import { ENGINE_OPTION_NAMES } from '../src/lib/options.ts'
 import { PAUSE_OPTIONS } from '../src/lib/backlog/pause.ts'
 import { REENCRYPT_OPTIONS } from '../src/lib/secrets/reencrypt.ts'
+import { TEST_OPTIONS } from '../src/lib/delivery/send-test.ts'
 import { SETTLE_NEXT_OPTIONS } from '../src/lib/delivery/settle-deliveries.ts'
 import { PROBLEM_FILTER } from '../src/lib/problems/problem-list.ts'
 import { ACKNOWLEDGE_OPTIONS } from '../src/lib/problems/problem-store.ts'
@@ -37,6 +38,7 @@ export const OPTION_NAMES = {
   'engine.commit': COMMIT_OPTIONS,
   'engine.worker.settle': SETTLE_NEXT_OPTIONS,
   'engine.publishTest': BACKGROUND_OPTIONS,
+  'engine.sendTest': TEST_OPTIONS,
   'attempts.list': ATTEMPT_FILTER,
   'problems.list': PROBLEM_FILTER,
   'problems.acknowledge': ACKNOWLEDGE_OPTIONS,

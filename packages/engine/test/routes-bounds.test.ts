@@ -42,6 +42,7 @@ describe('the size of a request', () => {
     expect([...new Set(found)]).toEqual([
       'post /events EventInput.data{}',
       'post /events EventInputList.data[] EventInput.data{}',
+      'post /endpoints/{id}/test/send TestInput.data{}',
     ])
   })
 

@@ -53,6 +53,7 @@ export const GOOD_BODIES: Record<string, unknown> = {
   'POST /endpoints/{id}/pause': {},
   'POST /endpoints/{id}/match': { object: 'event', type: 'message.created', data: { id: 'm1' } },
   'POST /endpoints/{id}/rotate-secret': {},
+  'POST /endpoints/{id}/test/send': { type: 'message.created', data: { id: 'm1' } },
   'POST /endpoints/{id}/replay': { settledBefore: '2100-01-01T00:00:00Z' },
   'POST /problems/{id}/acknowledge': { by: 'dana' },
   'POST /api-keys': { name: 'backend' },

@@ -4,6 +4,7 @@ import type { SQL } from 'drizzle-orm'
 import type { ApiKeys } from './access/api-keys.ts'
 import type { CommitOptions, CommitResult } from './publish/commit.ts'
 import type { DeliveryStore } from './deliveries/delivery-store.ts'
+import type { TestAttempt, TestOptions } from './delivery/send-test.ts'
 import type { AttemptStore } from './history/attempt-list.ts'
 import type { CancelResult } from './events/cancel-event.ts'
 import type { EventStore } from './events/event-store.ts'
@@ -108,6 +109,18 @@ export interface Engine {
    * @throws {EngineError} `not_found`, `too_many_waiting`, `not_accepted`
    */
   publishTest(workspaceId: string, endpointId: string, options?: BackgroundOption): Promise<PublishResult>
+  /**
+   * Sends a test event with a payload of your own to one endpoint, from this process, and returns the attempt: in the state that the
+   * endpoint is in, disabled, paused or with an open circuit, and within its deadline. It is signed and checked as any attempt, has the
+   * header `webhook-test: true`, and takes a slot time of the endpoint's rate limit. It is never retried, changes neither the health of
+   * the endpoint nor its problems, and is recorded with the reason `test` where `history` is on. A crash loses it.
+   *
+   * @throws {EngineError} `not_found`; `invalid_event`, `payload_too_large`; `conflict` if this engine has no `sender`;
+   *   `too_many_requests` beyond the endpoint's rate limit, and beyond 4 tests in flight of a workspace or 16 of this process
+   * @example
+   * const { outcome, httpStatus, body } = await engine.sendTest('w1', endpoint.id, { type: 'order.paid', data: { id: 'o1' } })
+   */
+  sendTest(workspaceId: string, endpointId: string, options?: TestOptions): Promise<TestAttempt>
   /**
    * Calls a function for each event of this name in this process; `docs/lifecycle-events.md` lists them. Call the returned
    * function to stop it. A listener is called when the work is done and is not awaited: what it throws or rejects with is

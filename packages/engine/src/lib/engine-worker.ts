@@ -110,7 +110,7 @@ export function createEngineWorker(deps: WorkerDeps): EngineWorker {
 
     async deliver(event, now, { admitted = false } = {}) {
       try {
-        const outcome = unlessExpired(await deliverEvent(delivering, event, now, admitted), event, now)
+        const outcome = unlessExpired(await deliverEvent(delivering, event, { now, admitted }), event, now)
         logAttempt(logger, event, outcome)
         tellAttempt(lifecycle, event, outcome)
         return outcome

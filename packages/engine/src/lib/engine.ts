@@ -12,8 +12,8 @@ import { warnOfDevelopment } from './development-warnings.ts'
 import { createCancelEvent } from './events/cancel-event.ts'
 import { createEventStore } from './events/event-store.ts'
 import { createHistoryStores } from './history-stores.ts'
-import { addByUid } from './endpoints/endpoints-by-uid.ts'
-import { createEndpointStore } from './endpoints/endpoint-store.ts'
+import { createEndpoints } from './endpoints/endpoints-by-uid.ts'
+import { createSendTest } from './delivery/send-test.ts'
 import type { Engine } from './engine-api.ts'
 import { createEngineWorker } from './engine-worker.ts'
 import { EngineError, asEngineError, checkNames } from './errors.ts'
@@ -132,18 +132,17 @@ export function createEngine(options: EngineOptions): Engine {
     lifecycle.emit('published', { eventId, workspaceId, type, deliveries })
   }
 
-  const endpoints = createEndpointStore(
-    db,
-    secretStore,
-    checkUrl,
-    { defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits, canUseTls },
-    (id) => endpointCache.forget(id),
-    resumeFirst,
-  )
   const deliveries = createDeliveryStore(db, { ...settings, rowsStart }, resumeFirst)
   const engine: RouteEngine = {
     db,
-    endpoints: addByUid(db, endpoints),
+    endpoints: createEndpoints(
+      db,
+      secretStore,
+      checkUrl,
+      { defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits, canUseTls },
+      (id) => endpointCache.forget(id),
+      resumeFirst,
+    ),
     apiKeys,
     deliveries,
     events: createEventStore(db, settings.history, deliveries),
@@ -251,6 +250,7 @@ export function createEngine(options: EngineOptions): Engine {
       return { eventId: event.id, accepted: true, deliveries: 1 }
     },
 
+    sendTest: createSendTest({ db, delivering, find: (...endpoint) => engine.endpoints.get(...endpoint) }),
     verifyKeys: () => keyCheck.verify(),
     on: (name, listener) => lifecycle.on(name, listener),
     stats: () => outboxStats(db),

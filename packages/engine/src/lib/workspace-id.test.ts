@@ -320,6 +320,7 @@ describe("another workspace's id", () => {
             ] as never[]),
         })),
     )
+    calls.push({ name: 'sendTest', call: (id) => engine.sendTest('w2', id) })
     calls.push({ name: 'publishTest', call: (id) => engine.publishTest('w2', id) })
     for (const { name, call } of calls) {
       for (const kind of KINDS) {

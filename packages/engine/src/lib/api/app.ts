@@ -18,6 +18,7 @@ import { type RouteEngine, newRoutes } from './route.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 import { secretRoutes } from './secrets.ts'
 import { statisticsRoutes } from './statistics.ts'
+import { testEventRoutes } from './test-events.ts'
 import { workspaceRoutes } from './workspaces.ts'
 
 /** The management API. Errors are problem documents; every route needs a credential, except health and the OpenAPI document. */
@@ -54,6 +55,7 @@ export function createRoutes(
   app.route('/', endpointRoutes(engine))
   app.route('/', endpointStateRoutes(engine))
   app.route('/', eventMatchRoutes(engine))
+  app.route('/', testEventRoutes(engine))
   app.route('/', secretRoutes(engine))
   app.route('/', apiKeyRoutes(engine))
   app.route('/', deliveryRoutes(engine))

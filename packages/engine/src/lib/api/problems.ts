@@ -25,7 +25,8 @@ const MEANINGS = {
   invalid_event: 'an event breaks a rule that `detail` names',
   invalid_endpoint: 'a property of the endpoint breaks a rule that `detail` names',
   idempotency_mismatch: 'the `Idempotency-Key` was used with another body',
-  too_many_requests: 'the key has reached its limit of requests per second',
+  too_many_requests:
+    'the key has reached its limit of requests per second, or the workspace or the endpoint that of tests',
   too_many_waiting: 'the workspace has reached its limit of waiting deliveries',
   too_many_idempotency_records: 'the workspace has reached its limit of idempotency records',
   secret_unreadable: 'a secret could not be decrypted',

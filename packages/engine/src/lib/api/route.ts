@@ -2,6 +2,7 @@ import type { EngineRoutes, RouteEnv } from '../engine-routes.ts'
 import { OpenAPIHono, type RouteConfig, createRoute, type z } from '@hono/zod-openapi'
 import type { Scope } from '../scopes.ts'
 import type { IdempotentApiKeys } from '../access/api-keys.ts'
+import type { TestAttempt, TestOptions } from '../delivery/send-test.ts'
 import type { CancelEvent } from '../events/cancel-event.ts'
 import type { IdempotentDeliveryStore } from '../deliveries/delivery-store.ts'
 import type { IdempotentEndpointStore } from '../endpoints/endpoint-store-api.ts'
@@ -19,7 +20,10 @@ import { type HeaderName, withHeaders } from './response-headers.ts'
 /** The engine that routes are made from: all but its routes, with the idempotent variants of its methods. */
 export interface RouteEngine
   extends
-    Omit<Engine, 'routes' | 'endpoints' | 'apiKeys' | 'deliveries' | 'problems' | 'publishTest' | 'cancelEvent'>,
+    Omit<
+      Engine,
+      'routes' | 'endpoints' | 'apiKeys' | 'deliveries' | 'problems' | 'publishTest' | 'sendTest' | 'cancelEvent'
+    >,
     IdempotentDeps {
   /** {@link EngineWorker.checkKeys} without a write; throws if a key service does not answer. */
   verifyKeys(): Promise<void>
@@ -28,6 +32,7 @@ export interface RouteEngine
   deliveries: IdempotentDeliveryStore
   problems: IdempotentProblemStore
   cancelEvent: CancelEvent
+  sendTest(workspaceId: string, endpointId: string, options?: TestOptions & IdempotentOption): Promise<TestAttempt>
   publishTest(
     workspaceId: string,
     endpointId: string,

@@ -48,23 +48,14 @@ export function toDelivery(row: ShownDelivery): z.infer<typeof deliverySchema> {
 }
 
 function toAttempt(row: Attempt): z.infer<typeof attemptSchema> {
-  const {
-    id,
-    deliveryId,
-    endpointId,
-    type,
-    number,
-    reason,
-    outcome,
-    httpStatus,
-    errorClass,
-    error,
-    url,
-    headers,
-    body,
-  } = row
+  return { id: ATTEMPT_PREFIX + row.id, ...toTestAttempt(row) }
+}
+
+/** An attempt as the API shows it, without an id of its own. */
+export function toTestAttempt(row: Omit<Attempt, 'id' | 'gen'>): Omit<z.infer<typeof attemptSchema>, 'id'> {
+  const { deliveryId, endpointId, type, number, reason, outcome, httpStatus, errorClass, error, url, headers, body } =
+    row
   return {
-    id: ATTEMPT_PREFIX + id,
     deliveryId,
     eventId: eventIdOf(deliveryId),
     endpointId,

@@ -1,5 +1,6 @@
 import type { TakenEvent } from '@keepsend/outbox'
-import { type AttemptCredentials, type GetAttemptCredentials, NO_CREDENTIALS } from './attempt-credentials.ts'
+import { type GetAttemptCredentials, NO_CREDENTIALS } from './attempt-credentials.ts'
+import { attemptHeaders } from './attempt-headers.ts'
 import { attemptFacts } from './attempt.ts'
 import { type DeliveryError, ENDPOINT_GONE } from '../error-classes.ts'
 import { EngineError } from '../errors.ts'
@@ -11,7 +12,6 @@ import { matchesOwnFilter } from '../filters/evaluate.ts'
 import type { Permit, Permits } from '../backlog/rate-limit.ts'
 import { createRequestRedactor } from './request-secrets.ts'
 import { MAX_RESPONSE_BYTES, type Sender } from '../sender.ts'
-import { signAttempt } from './sign-attempt.ts'
 import type { Signer } from '../signing/signer.ts'
 import type { EndpointCache, EndpointSnapshot } from '../endpoints/endpoint-cache.ts'
 import { jittered } from '../retry-schedule.ts'
@@ -23,7 +23,7 @@ import {
   pushbackOf,
   rescheduleOrFail,
 } from './classify-response.ts'
-import type { AttemptRecord, DeliveryOutcome } from '../outcome.ts'
+import type { AttemptFacts, AttemptRecord, DeliveryOutcome, HoldReason } from '../outcome.ts'
 
 export interface DeliverDeps {
   endpointCache: EndpointCache
@@ -47,19 +47,25 @@ export interface DeliverDeps {
   logger: Logger
 }
 
+interface DeliverOptions {
+  /** The database's time, ms since the epoch: it dates the signature and decides which secrets have expired. */
+  now: number
+  /** Whether the row has waited for its slot time under a rate limit. */
+  admitted?: boolean | undefined
+  /** Whether it is a test, which is sent whatever the state of the endpoint, and says so in a header. */
+  isTest?: boolean | undefined
+}
+
 /**
  * Makes one attempt of one delivery and returns its outcome. A fault of the receiver, a hostile URL or a payload that breaks
  * something is an outcome, never an exception, so one row cannot stop the others of its batch.
  *
- * @param now the database's time, ms since the epoch: it dates the signature and decides which secrets have expired
- * @param admitted whether the row has waited for its slot time under a rate limit
  * @throws {EngineError} `invalid_option` if the engine has no sender
  */
 export async function deliverEvent(
   deps: DeliverDeps,
   event: TakenEvent,
-  now: number,
-  admitted = false,
+  { now, admitted = false, isTest = false }: DeliverOptions,
 ): Promise<DeliveryOutcome> {
   const { random, retrySchedule, maxPauseMs, maxAgeMs } = deps
   if (!deps.sender) throw new EngineError('invalid_option', NO_SENDER)
@@ -79,9 +85,8 @@ export async function deliverEvent(
     if (!endpoint) return { kind: 'fail', error: ENDPOINT_GONE }
     const facts = attemptFacts(endpoint, { deliveryId: event.id, at: now, windowMs: deps.windowMs })
     if (!matchesOwnFilter(event)) return { kind: 'filtered', attempt: facts }
-    if (!endpoint.enabled) return { kind: 'hold', reason: 'endpoint_disabled' }
-    if (endpoint.paused) return { kind: 'hold', reason: 'endpoint_paused' }
-    if (facts.circuitOpen && !facts.probe) return { kind: 'hold', reason: 'circuit_open' }
+    const reason = isTest ? undefined : holdReasonOf(endpoint, facts)
+    if (reason) return { kind: 'hold', reason }
     const { id, version, retryStatuses } = endpoint
     const policy = { id, version, retrySchedule: endpoint.retrySchedule ?? retrySchedule, retryStatuses }
     context = { event, endpoint: policy, now, maxPauseMs, random }
@@ -109,7 +114,8 @@ export async function deliverEvent(
       return { ...failed, attempt: facts, record }
     }
     const headers =
-      credentials && (await headersOf(deps, event, endpoint, credentials, at).catch(unreadable(deps, event)))
+      credentials &&
+      (await attemptHeaders(deps, event, { endpoint, credentials, at, isTest }).catch(unreadable(deps, event)))
     if (!credentials || !headers) {
       const unsent = deferred(event, SECRET_UNREADABLE, random)
       return unsent.deferral ? unsent : { ...rescheduleOrFail(context, SECRET_UNREADABLE.error), record }
@@ -145,6 +151,16 @@ export async function deliverEvent(
     deps.logger.error({ deliveryId: event.id, ...errorFields(error) }, UNEXPECTED)
     return { ...rescheduleOrFail(context, INTERNAL_ERROR), record }
   }
+}
+
+/** Why the endpoint takes no attempt now. */
+function holdReasonOf(
+  { enabled, paused }: EndpointSnapshot,
+  { circuitOpen, probe }: AttemptFacts,
+): HoldReason | undefined {
+  if (!enabled) return 'endpoint_disabled'
+  if (paused) return 'endpoint_paused'
+  return circuitOpen && !probe ? 'circuit_open' : undefined
 }
 
 /** The endpoint, undefined if it was deleted, or `unreadable` if the database failed, which is no fault of the receiver. */
@@ -222,28 +238,4 @@ async function takePermit(
     await new Promise((resolve) => setTimeout(resolve, permit.waitMs))
   }
   return permit
-}
-
-/** @throws {EngineError} `secret_unreadable` */
-async function headersOf(
-  { sign, userAgent }: DeliverDeps,
-  event: TakenEvent,
-  endpoint: EndpointSnapshot,
-  credentials: AttemptCredentials,
-  at: number,
-): Promise<Record<string, string>> {
-  const signature = await signAttempt(sign, event, endpoint, at + credentials.tookMs)
-  const { eventTypeHeader } = endpoint
-  const own = endpoint.headers instanceof Promise ? await endpoint.headers : endpoint.headers
-  const contentType = event.contentType ?? 'application/json'
-  // Keepsend's headers come last, so that an endpoint cannot override them. `accept`: some firewalls refuse requests without.
-  const headers = {
-    accept: '*/*',
-    ...own,
-    'content-type': contentType,
-    'user-agent': userAgent,
-    ...signature,
-    ...credentials.headers,
-  }
-  return eventTypeHeader === null ? headers : { ...headers, [eventTypeHeader]: event.type }
 }

@@ -1,9 +1,9 @@
-import type { OutboxDatabase } from '@keepsend/outbox'
 import { sqlText } from '@keepsend/outbox/internal'
 import { ENDPOINT_OPTIONS } from './check-endpoint.ts'
 import { CHANGE_OPTIONS } from './endpoint-change.ts'
 import { SHOWN_COLUMNS, toEndpoint } from './endpoint-columns.ts'
-import type { EndpointsById, IdempotentEndpointStore } from './endpoint-store-api.ts'
+import { createEndpointStore } from './endpoint-store.ts'
+import type { IdempotentEndpointStore } from './endpoint-store-api.ts'
 import { checkUid, idOfUid, isUid } from './endpoint-uid.ts'
 import { EngineError, checkNames } from '../errors.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
@@ -16,8 +16,10 @@ export const UPSERT_OPTIONS = OPTIONS
 // Each retry follows a creation, a deletion or a change of the uid by somebody else.
 const MAX_TRIES = 10
 
-/** Adds the methods that find an endpoint by its uid. */
-export function addByUid(db: OutboxDatabase, endpoints: EndpointsById): IdempotentEndpointStore {
+/** The endpoints with the methods that find one by its uid; see {@link createEndpointStore}. */
+export function createEndpoints(...of: Parameters<typeof createEndpointStore>): IdempotentEndpointStore {
+  const [db] = of
+  const endpoints = createEndpointStore(...of)
   return {
     ...endpoints,
 

@@ -37,7 +37,7 @@ export function attemptRecords(
   return attempts.length === 0 ? undefined : recordsOf(attempts, RECORDS[db.dialect.name])
 }
 
-const MAX_ERROR = 1000
+export const MAX_ERROR = 1000
 const MAX_TEXT = 65_536
 
 /** The columns that a worker knows, and that are not of the row. */
@@ -58,16 +58,17 @@ export const ATTEMPT_VALUES = {
   body: ['text', ({ response }) => textOf(response?.body, MAX_TEXT)],
 } satisfies ClaimRecord<RecordedAttempt>['columns']
 
-function micros(ms: number | undefined): number | null {
+export function micros(ms: number | undefined): number | null {
   return ms === undefined ? null : Math.max(0, Math.round(ms * 1000))
 }
 
-function textOf(text: string | undefined, maxCharacters: number): string | null {
+export function textOf(text: string | undefined, maxCharacters: number): string | null {
   return text === undefined ? null : storable(text, maxCharacters)
 }
 
 const VALUES = Object.keys(ATTEMPT_VALUES)
-const INSERT = raw(
+/** Begins an insert of attempts: the columns of the row, then {@link ATTEMPT_VALUES}. */
+export const INSERT_ATTEMPTS = raw(
   `insert into keepsend_attempts (id, delivery_id, gen, workspace_id, endpoint_id, event_type, number, reason, queue_us, ${VALUES.join(', ')})`,
 )
 
@@ -81,7 +82,7 @@ const GREATEST: Record<DialectName, SqlText> = { sqlite: raw('max'), postgres: r
 // a later one does not say when it was due.
 function insertInto(dialect: DialectName): (source: ClaimSource) => SqlText {
   return ({ from, value, place }) => sqlText`
-    ${INSERT}
+    ${INSERT_ATTEMPTS}
     select ${nextAttemptId(dialect, place)}, claim.id, claim.gen, claim.workspace_id, claim.endpoint_id, claim.event_type,
       claim.attempts + case when claim.claimed_at is null then 1 else 0 end,
       case when claim.event_type = ${TEST} then 'test' when claim.replayed_at is not null then 'replay'

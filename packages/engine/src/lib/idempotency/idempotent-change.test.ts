@@ -53,6 +53,7 @@ const MUTATING = [
   'POST /endpoints/{id}/disable',
   'POST /endpoints/{id}/rotate-secret',
   'POST /endpoints/{id}/test',
+  'POST /endpoints/{id}/test/send',
   'POST /endpoints/{id}/replay',
   'POST /deliveries/{id}/replay',
   'POST /problems/{id}/acknowledge',
@@ -76,6 +77,7 @@ async function left({ select }: Pick<Rig, 'select'>): Promise<unknown> {
     'keepsend_subscriptions',
     'keepsend_problems',
     'pending_events',
+    'keepsend_attempts',
     '(select id, workspace_id, name, scopes, expires_at from keepsend_api_keys) as known',
   ]
   return Promise.all(tables.map((table) => select(`select * from ${table} order by 1, 2, 3`)))
@@ -158,6 +160,7 @@ const OTHER: Record<string, object> = {
   'POST /endpoints/{id}/rotate-secret': { overlapMs: 1000 },
   'POST /endpoints/{id}/replay': { settledAfter: '2020-01-01T00:00:00Z' },
   'POST /problems/{id}/acknowledge': { by: 'erin' },
+  'POST /endpoints/{id}/test/send': { data: { other: true } },
   'POST /api-keys': { name: 'other' },
   'POST /api-keys/{id}/rotate': { overlapMs: 1000 },
 }

@@ -1,5 +1,4 @@
-export type { Authenticate, Principal } from './lib/access/api-key.ts'
-export type { ApiKey, ApiKeyOptions, ApiKeys, NewApiKey } from './lib/access/api-keys.ts'
+export type { ApiKey, ApiKeyOptions, ApiKeys, Authenticate, NewApiKey, Principal } from './lib/access/api-keys.ts'
 export type { PauseOptions } from './lib/backlog/pause.ts'
 export type { ResumeHeldOptions, ResumeHeldResult, ResumedDelivery } from './lib/backlog/resume-due.ts'
 export { consoleLogger } from './lib/console-logger.ts'

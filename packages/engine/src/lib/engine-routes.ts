@@ -1,4 +1,4 @@
-import type { Principal } from './access/api-key.ts'
+import type { Principal } from './access/api-keys.ts'
 import type { OpenAPIHono } from '@hono/zod-openapi'
 
 /** The variables of a request that passed authentication. */

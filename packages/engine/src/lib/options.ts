@@ -1,6 +1,6 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { OR, type OptionNames, type OptionsOf, type WithDefaults, withDefaults } from '@keepsend/outbox/internal'
-import type { Authenticate } from './access/api-key.ts'
+import type { Authenticate } from './access/api-keys.ts'
 import { commonPolicy } from './url-policy/common-policy.ts'
 import { URL_POLICY_OPTIONS, type UrlPolicy } from './url-policy/check-url.ts'
 import { CIRCUIT_OPTIONS, type CircuitOptions, circuitOptions } from './health/circuit-breaker.ts'

@@ -12,6 +12,7 @@ import {
   type IdempotentApiKeys,
   MAX_KEY_NAME,
   MAX_KEY_OVERLAP_MS,
+  type Principal,
 } from './api-keys.ts'
 import { characters } from '../formats/characters.ts'
 import { type IdempotentChange, jsonRow, readRow } from '../idempotency/idempotent-change.ts'
@@ -22,19 +23,6 @@ import { apiKeyRows } from '../codecs.ts'
 import type { apiKeys } from '../sqlite/tables.ts'
 import { parseStored } from '../formats/stored-json.ts'
 import { checkWorkspaceId, isWorkspaceId } from '../workspace-id.ts'
-
-/** The caller's workspace and what the caller may do there. */
-export interface Principal {
-  workspaceId: string
-  scopes: readonly Scope[]
-}
-
-/**
- * Finds the principal of a request; undefined: unauthenticated. A host with its own sessions brings its own function.
- * The workspace of the principal scopes every statement, whatever the request contains. A principal with the scope
- * `workspaces:read` reads every workspace: give that to operators alone, and return `SCOPES` or less for a tenant.
- */
-export type Authenticate = (request: Request) => Promise<Principal | undefined>
 
 const DEFAULT_OVERLAP_MS = 86_400_000
 const DEFAULT_LISTED = 100

@@ -1,7 +1,19 @@
 import type { OptionNames } from '@keepsend/outbox/internal'
 import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
 import type { Scope } from '../scopes.ts'
-import type { Authenticate } from './api-key.ts'
+
+/** The caller's workspace and what the caller may do there. */
+export interface Principal {
+  workspaceId: string
+  scopes: readonly Scope[]
+}
+
+/**
+ * Finds the principal of a request; undefined: unauthenticated. A host with its own sessions brings its own function.
+ * The workspace of the principal scopes every statement, whatever the request contains. A principal with the scope
+ * `workspaces:read` reads every workspace: give that to operators alone, and return `SCOPES` or less for a tenant.
+ */
+export type Authenticate = (request: Request) => Promise<Principal | undefined>
 
 /** An API key as it is listed, without the key itself. Times are milliseconds since the epoch. */
 export interface ApiKey {

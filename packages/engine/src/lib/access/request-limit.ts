@@ -1,4 +1,5 @@
-import { type Principal, keyIdOf } from './api-key.ts'
+import { keyIdOf } from './api-key.ts'
+import type { Principal } from './api-keys.ts'
 import { EngineError } from '../errors.ts'
 
 /**

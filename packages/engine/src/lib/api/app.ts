@@ -1,4 +1,5 @@
-import { type Authenticate, type Principal, checkPrincipal } from '../access/api-key.ts'
+import { checkPrincipal } from '../access/api-key.ts'
+import type { Authenticate, Principal } from '../access/api-keys.ts'
 import { EngineError, asEngineError } from '../errors.ts'
 import { UNSTORED, problemResponse } from '../problem.ts'
 import { apiKeyRoutes } from './api-keys.ts'

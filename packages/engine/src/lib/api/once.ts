@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type { Principal } from '../access/api-key.ts'
+import type { Principal } from '../access/api-keys.ts'
 import { idempotencyKeyOf } from '../hono.ts'
 import {
   type IdempotentChange,

@@ -1,6 +1,6 @@
 import type { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox/internal'
-import type { Principal } from '../access/api-key.ts'
+import type { Principal } from '../access/api-keys.ts'
 import type { ShownDelivery } from '../deliveries/delivery-columns.ts'
 import type { Endpoint } from '../endpoints/endpoint.ts'
 import { classOf, explanationOf } from '../error-classes.ts'

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import type { Principal } from '../access/api-key.ts'
+import type { Principal } from '../access/api-keys.ts'
 import { EngineError } from '../errors.ts'
 import type { OPERATOR_SCOPES } from '../scopes.ts'
 import { MAX_WORKSPACE_ID, type WorkspaceScope, allWorkspaces } from '../workspace-id.ts'

@@ -61,7 +61,7 @@ export function testEventRoutes(engine: RouteEngine): EngineRoutes {
       c,
       engine,
       (once) => engine.sendTest(workspaceId, id, { ...c.req.valid('json'), once }),
-      // What this route stored.
+      // This route has stored it.
       (answer) => JSON.parse(answer) as TestAttempt,
     )
     return c.json(toTestAttempt(sent), 200)

@@ -105,10 +105,13 @@ function rowOf(
     dueAt: null,
     claimedAt: now,
     createdAt: now,
+    deliverAt: null,
+    expiresAt: null,
     replayedAt: null,
     lastError: null,
     lastStatus: null,
     contentType,
+    filter: null,
     payload,
   }
 }

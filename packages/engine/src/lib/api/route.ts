@@ -92,7 +92,7 @@ export function defineRoute<R extends RouteConfig & Described>(
       }
       if (takesBody) return read(c, next)
       // The route ignores such a body, but the idempotency record compares it.
-      if (c.req.header('idempotency-key') !== undefined) await takeBody(c, maxBodyBytes)
+      if (takesKey && c.req.header('idempotency-key') !== undefined) await takeBody(c, maxBodyBytes)
       return next()
     },
     responses,

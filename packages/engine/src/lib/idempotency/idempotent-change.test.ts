@@ -272,6 +272,12 @@ describe('a request under a key that is refused', () => {
   })
 })
 
+it('a read ignores an Idempotency-Key', async () => {
+  const { call, id } = await world()
+  const [one, other] = [await call('GET', `/endpoints/${id}`), await call('GET', `/endpoints/${id}`, { key: 'k1' })]
+  expect([other.status, await other.json()]).toEqual([200, await one.json()])
+})
+
 it('the document lists Idempotency-Key for every route that changes something', async () => {
   const document = await documentOf(await rig())
   const mutating = routesOf(document).filter(({ method }) => method !== 'GET')

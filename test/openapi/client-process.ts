@@ -45,6 +45,9 @@ assert.equal(
 )
 const path = { id: endpoint.id }
 
+const types = await taken(client.GET('/event-types', { params: { query: { deprecated: 'false' } } }))
+assert.deepEqual(types, { data: [] })
+
 const listed = await taken(client.GET('/endpoints', { params: { query: { limit: 10 } } }))
 assert.deepEqual(
   listed.data.map(({ id }) => id),

@@ -1,6 +1,17 @@
 export type { ApiKey, ApiKeyOptions, ApiKeys, Authenticate, NewApiKey, Principal } from './lib/access/api-keys.ts'
 export type { PauseOptions } from './lib/backlog/pause.ts'
 export type { ResumeHeldOptions, ResumeHeldResult, ResumedDelivery } from './lib/backlog/resume-due.ts'
+export type {
+  EventCatalog,
+  EventDefinition,
+  EventDefinitions,
+  EventOf,
+  EventSchema,
+} from './lib/catalog/event-catalog.ts'
+export { defineEvents, event } from './lib/catalog/event-catalog.ts'
+export { eventDeclarations } from './lib/catalog/event-declarations.ts'
+export type { EventType, EventTypeFilter } from './lib/catalog/event-types.ts'
+export type { JsonSchema } from './lib/catalog/json-schema.ts'
 export { consoleLogger } from './lib/console-logger.ts'
 export type {
   BasicAuth,
@@ -47,7 +58,7 @@ export type { ContentFilter } from './lib/filters/content-filter.ts'
 export type { EventMatch, UnplacedEvent } from './lib/endpoints/match-event.ts'
 export type { CircuitOptions } from './lib/health/circuit-breaker.ts'
 export type { OperationalType } from './lib/health/occurrence.ts'
-export type { CommitWithEventsOptions } from './lib/hono.ts'
+export type { CommitWithEventsOptions, EventOfEnv, KeepsendEnv } from './lib/hono.ts'
 export { commitWithEvents, keepsend, publishEvent, replayIdempotentResponse } from './lib/hono.ts'
 export type { Attempt, AttemptFilter, AttemptStore } from './lib/history/attempt-list.ts'
 export type { WorkspaceRetention, WorkspaceStore } from './lib/history/workspace-retention.ts'

@@ -23,7 +23,7 @@ export function checked(engine: Engine): Engine {
   }
   routes.fetch = async (request, ...rest) => {
     const answer = await direct(request, ...rest)
-    if (new URL(request.url).pathname === '/openapi.json') return answer
+    if (['/openapi.json', '/asyncapi.json'].includes(new URL(request.url).pathname)) return answer
     shared ??= readDocument(direct)
     const problems = await problemsOf(await shared, request, answer.clone())
     if (problems.length === 0) return answer

@@ -5,6 +5,8 @@ export interface Document {
   servers: { url: string }[]
   tags: { name: string; description: string }[]
   paths: Record<string, Record<string, Operation>>
+  /** Only of a server with a catalog. */
+  webhooks?: Record<string, Record<string, Operation>>
   components: {
     schemas: Record<string, Schema>
     securitySchemes: Record<string, unknown>

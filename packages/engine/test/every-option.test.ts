@@ -156,6 +156,7 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     } = await createEngine(made).sendTest('w', endpointId, options)
     return test
   },
+  'engine.eventTypes': ({ engine }, options) => engine.eventTypes(options),
   'engine.publishTest': async ({ engine, endpointId }, options) =>
     void (await engine.publishTest('w', endpointId, options)),
   'engine.worker.resumeHeld': ({ engine }, options) => engine.worker.resumeHeld(options),

@@ -1,5 +1,6 @@
 import { API_KEY_LIST_OPTIONS, API_KEY_OPTIONS, API_KEY_ROTATE_OPTIONS } from '../src/lib/access/api-keys.ts'
 import { CHECK_URL_OPTIONS, URL_POLICY_OPTIONS } from '../src/lib/url-policy/check-url.ts'
+import { EVENT_TYPE_FILTER } from '../src/lib/catalog/event-types.ts'
 import { COMMIT_OPTIONS } from '../src/lib/publish/commit.ts'
 import { REPLAY_ENDPOINT_FILTER, REPLAY_ENDPOINT_OPTIONS } from '../src/lib/deliveries/delivery-store.ts'
 import { DELIVERY_LIST_OPTIONS } from '../src/lib/deliveries/delivery-filter.ts'
@@ -36,6 +37,7 @@ export const OPTION_NAMES = {
   reencryptSecrets: REENCRYPT_OPTIONS,
   commitWithEvents: COMMIT_WITH_EVENTS_OPTIONS,
   'engine.commit': COMMIT_OPTIONS,
+  'engine.eventTypes': EVENT_TYPE_FILTER,
   'engine.worker.settle': SETTLE_NEXT_OPTIONS,
   'engine.publishTest': BACKGROUND_OPTIONS,
   'engine.sendTest': TEST_OPTIONS,

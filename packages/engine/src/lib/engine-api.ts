@@ -2,6 +2,8 @@ import type { EngineWorker } from './engine-worker.ts'
 import type { OutboxDatabase, OutboxStats } from '@keepsend/outbox'
 import type { SQL } from 'drizzle-orm'
 import type { ApiKeys } from './access/api-keys.ts'
+import type { EventCatalog, EventOf } from './catalog/event-catalog.ts'
+import type { EventType, EventTypeFilter } from './catalog/event-types.ts'
 import type { CommitOptions, CommitResult } from './publish/commit.ts'
 import type { DeliveryStore } from './deliveries/delivery-store.ts'
 import type { TestAttempt, TestOptions } from './delivery/send-test.ts'
@@ -12,7 +14,6 @@ import type { StatisticsStore } from './statistics/statistics-api.ts'
 import type { ProblemStore } from './problems/problem-store.ts'
 import type { WorkspaceStore } from './history/workspace-retention.ts'
 import type { EndpointStore } from './endpoints/endpoint-store-api.ts'
-import type { WebhookEvent } from './publish/event.ts'
 import type { BackgroundOption, EngineCounters } from './publish/dispatch.ts'
 import type { IdempotencyKey } from './idempotency/idempotency.ts'
 import type { LifecycleListener, LifecycleName } from './lifecycle.ts'
@@ -30,7 +31,8 @@ export interface PublishResult {
   deliveries: number
 }
 
-export interface Engine {
+/** @typeParam Catalog that of the events it publishes: `Engine<typeof catalog>`. Of an engine without one, any event */
+export interface Engine<Catalog extends EventCatalog = EventCatalog> {
   readonly db: OutboxDatabase
   readonly endpoints: EndpointStore
   readonly apiKeys: ApiKeys
@@ -57,34 +59,40 @@ export interface Engine {
   readonly recordsEvents: boolean
   /** The paths by whose values events are found: `history.search`. */
   readonly searchPaths: readonly string[]
+  /** The types of events that it publishes; undefined: any. */
+  readonly catalog: Catalog | undefined
   /** The management API: a Hono app to mount at any path. */
   readonly routes: EngineRoutes
   /**
    * Commits the caller's writes, the deliveries and the idempotency record in one transaction: all or nothing.
    *
    * @throws {EngineError} `not_accepted` if nothing was committed, `commit_unconfirmed` if the answer of the commit was lost,
-   *   and the codes of an invalid event, of the idempotency key and of `limits`
+   *   the codes of an invalid event, of the idempotency key and of `limits`; `invalid_option` if a schema of the catalog throws
    */
-  commit(options: CommitOptions): Promise<CommitResult>
+  commit(options: CommitOptions<EventOf<Catalog>>): Promise<CommitResult>
   /** Reads the stored response of the request that committed under this key; undefined if none has. Writes nothing. */
   findStoredResponse(idempotencyKey: IdempotencyKey): Promise<Pick<CommitResult, 'status' | 'body'> | undefined>
   /**
    * Publishes an event for a change that is already committed. Resolves after its rows are committed. If the database fails,
    * the event goes to the queue without rows and the result says `accepted: false`.
    *
-   * @throws {EngineError} `invalid_event`, `payload_too_large`; `too_many_deliveries` and `too_many_waiting`, beyond `limits`
+   * @throws {EngineError} `invalid_event`, `payload_too_large`; `too_many_deliveries` and `too_many_waiting`, beyond `limits`;
+   *   `invalid_option` if a schema of the catalog throws
    */
-  publish(event: WebhookEvent, background?: BackgroundOption['background']): Promise<PublishResult>
+  publish(event: EventOf<Catalog>, background?: BackgroundOption['background']): Promise<PublishResult>
   /**
    * Returns the statements of the fan-out without running them: one to four. Run all of them in this order in one transaction
    * or `batch()` of your own, without statements of another publish between them. With a push queue, call
    * `dispatch(event.id)` after the commit. With more receivers than `limits.deliveriesPerPublish` the transaction fails with a
    * null in `pending_events.max_attempts`. `limits.waitingPerWorkspace` is not checked.
    *
+   * @throws {EngineError} `invalid_event`, `payload_too_large`; `invalid_option` if a schema of the catalog is asynchronous or throws
    * @example
    * for (const statement of engine.publishStatements(event)) tx.run(statement)
    */
-  publishStatements(event: WebhookEvent & { id: string }): SQL[]
+  publishStatements(event: EventOf<Catalog> & { id: string }): SQL[]
+  /** The types of the catalog, in the order of their names, with examples and JSON Schemas; without a catalog none. */
+  eventTypes(filter?: EventTypeFilter): EventType[]
   /**
    * Dispatches the waiting rows of an event to the queue. An error of the queue does not reject: it is logged and counted, and
    * the sweep finds the rows. Without `background` it resolves when the queue has answered, or after 60 s.

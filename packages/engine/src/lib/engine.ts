@@ -1,7 +1,9 @@
 import { OutboxError, Transaction, outboxStats } from '@keepsend/outbox'
-import { isEventId, rowId, sqlText } from '@keepsend/outbox/internal'
+import { rowId, sqlText } from '@keepsend/outbox/internal'
 import { createAttemptCredentials } from './delivery/attempt-credentials.ts'
 import { createApiKeys } from './access/api-key.ts'
+import type { EventCatalog } from './catalog/event-catalog.ts'
+import { createCatalogParts } from './catalog/catalog-parts.ts'
 import { createRowCeilings } from './row-ceiling.ts'
 import { createCheckUrl } from './url-policy/check-url.ts'
 import { COMMIT_OPTIONS, type CommitOptions, type PublishedEvent, commitTransaction } from './publish/commit.ts'
@@ -60,7 +62,7 @@ const MESSAGE_GRACE_MS = 300_000
  *
  * @throws {EngineError} `invalid_option` for a bad option, and when `secrets` is missing
  */
-export function createEngine(options: EngineOptions): Engine {
+export function createEngine<C extends EventCatalog = EventCatalog>(options: EngineOptions<C>): Engine<C> {
   const {
     db,
     queue,
@@ -95,6 +97,7 @@ export function createEngine(options: EngineOptions): Engine {
     logger,
     ...bounds,
   }
+  const { validator, ...catalogParts } = createCatalogParts(settings, logger)
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
@@ -165,12 +168,13 @@ export function createEngine(options: EngineOptions): Engine {
     maxAgeMs,
     limits,
     ...recording,
+    ...catalogParts,
     idempotencyRecords: ceilings.idempotencyRecords,
 
     async commit(commitOptions) {
       checkNames('engine.commit', COMMIT_OPTIONS, commitOptions)
       const { writes, events, response = { status: 200, body: null }, idempotencyKey, background } = commitOptions
-      const prepared = prepareEvents(events)
+      const prepared = prepareEvents(validator ? await validator.validateAll(events) : events)
       const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
       const parts = { writes, events: prepared, answer, idempotencyKey }
       const committed = await commitTransaction(target, parts, { logger, ...ceilings })
@@ -188,7 +192,7 @@ export function createEngine(options: EngineOptions): Engine {
     },
 
     async publish(event, background) {
-      const prepared = prepareEvent(event)
+      const prepared = prepareEvent(validator ? await validator.validate(event) : event)
       try {
         const counting = ceilings.waiting.check(prepared.workspaceId)
         if (counting) await counting
@@ -210,14 +214,10 @@ export function createEngine(options: EngineOptions): Engine {
       }
     },
 
-    publishStatements: (event) => publishStatements(target, prepareEvent(event)),
+    publishStatements: (event) =>
+      publishStatements(target, prepareEvent(validator ? validator.validateNow(event) : event)),
 
     async dispatch(eventId, background) {
-      if (!isEventId(eventId))
-        throw new EngineError(
-          'invalid_event',
-          `dispatch expects an event id, evt_ and a lower-case UUIDv7; found ${eventId}`,
-        )
       const dispatched = notifyQueue(await messagesOf(target, eventId))
       if (background) background(dispatched)
       else await dispatched
@@ -258,5 +258,6 @@ export function createEngine(options: EngineOptions): Engine {
 
   const countRequest = createRequestLimit(limits.requestsPerSecond, settings.monotonic)
   const routes = createRoutes(engine, options.authenticate ?? apiKeys.authenticate, { publicUrl, countRequest })
-  return Object.assign(engine, { routes })
+  // The engine is made for every event; its type allows those of the catalog.
+  return Object.assign(engine, { routes }) as Engine as Engine<C>
 }

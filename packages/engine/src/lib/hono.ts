@@ -1,5 +1,6 @@
 import type { OptionNames } from '@keepsend/outbox/internal'
-import type { Context, MiddlewareHandler } from 'hono'
+import type { Context, Env, MiddlewareHandler } from 'hono'
+import type { EventCatalog, EventOf } from './catalog/event-catalog.ts'
 import type { CommitOptions, CommitResult } from './publish/commit.ts'
 import type { Engine, PublishResult } from './engine-api.ts'
 import { EngineError, checkNames } from './errors.ts'
@@ -13,15 +14,40 @@ declare module 'hono' {
   }
 }
 
+/**
+ * The environment of an app whose routes publish the events of a catalog. With it the compiler checks the events of
+ * {@link commitWithEvents} and {@link publishEvent}.
+ *
+ * @example
+ * const app = new Hono<KeepsendEnv<typeof catalog>>()
+ */
+export interface KeepsendEnv<Catalog extends EventCatalog = EventCatalog> {
+  Variables: { keepsend: Engine<Catalog> }
+}
+
+/** The events that the routes of an environment publish. Of one that names no catalog, every event. */
+export type EventOfEnv<E extends Env> = EventOf<CatalogOf<E>>
+
+// The first line is for `any`, the environment of a `Context` without one.
+type CatalogOf<E extends Env> = 0 extends 1 & E
+  ? EventCatalog
+  : E extends KeepsendEnv<infer Catalog>
+    ? Catalog
+    : EventCatalog
+
+// An engine without a catalog leaves the type of an app as it is.
+type EnvOf<Catalog extends EventCatalog> = string extends keyof Catalog['events'] ? Env : KeepsendEnv<Catalog>
+
 /** Middleware that gives {@link commitWithEvents} and {@link publishEvent} their engine. Use it before the routes. */
-export function keepsend(engine: Engine): MiddlewareHandler {
-  return async (c, next) => {
+export function keepsend<Catalog extends EventCatalog>(engine: Engine<Catalog>): MiddlewareHandler<EnvOf<Catalog>> {
+  const handler: MiddlewareHandler = async (c, next) => {
     c.set('keepsend', engine)
     await next()
   }
+  return handler
 }
 
-export interface CommitWithEventsOptions extends Pick<CommitOptions, 'writes' | 'events'> {
+export interface CommitWithEventsOptions<Event = WebhookEvent> extends Pick<CommitOptions<Event>, 'writes' | 'events'> {
   /** The answer to send. It is fixed before the commit, so that it can be stored in the same transaction. */
   response: { status: number; body: unknown }
   /**
@@ -57,7 +83,10 @@ export const COMMIT_WITH_EVENTS_OPTIONS = {
  *   })
  * })
  */
-export async function commitWithEvents(c: Context, options: CommitWithEventsOptions): Promise<Response> {
+export async function commitWithEvents<E extends Env>(
+  c: Context<E>,
+  options: CommitWithEventsOptions<EventOfEnv<E>>,
+): Promise<Response> {
   checkNames('commitWithEvents', COMMIT_WITH_EVENTS_OPTIONS, options)
   const { writes, events, response, workspaceId = workspaceOf(events) } = options
   try {
@@ -98,7 +127,7 @@ export async function replayIdempotentResponse(c: Context, workspaceId: string):
 }
 
 /** Publishes an event for a change that was committed elsewhere: see {@link Engine.publish}. */
-export function publishEvent(c: Context, event: WebhookEvent): Promise<PublishResult> {
+export function publishEvent<E extends Env>(c: Context<E>, event: EventOfEnv<E>): Promise<PublishResult> {
   return engineOf(c).publish(event, backgroundOf(c))
 }
 

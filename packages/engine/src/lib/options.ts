@@ -1,6 +1,8 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { OR, type OptionNames, type OptionsOf, type WithDefaults, withDefaults } from '@keepsend/outbox/internal'
 import type { Authenticate } from './access/api-keys.ts'
+import type { EventCatalog } from './catalog/event-catalog.ts'
+import { type CatalogOptions, checkCatalog } from './catalog/catalog-parts.ts'
 import { commonPolicy } from './url-policy/common-policy.ts'
 import { URL_POLICY_OPTIONS, type UrlPolicy } from './url-policy/check-url.ts'
 import { CIRCUIT_OPTIONS, type CircuitOptions, circuitOptions } from './health/circuit-breaker.ts'
@@ -18,7 +20,7 @@ import type { Secrets } from './secrets/secret-store.ts'
 import type { Signer } from './signing/signer.ts'
 import { checkWorkerId } from './workers.ts'
 
-export interface EngineOptions {
+export interface EngineOptions<Catalog extends EventCatalog = EventCatalog> {
   /** The database that the host's writes and the deliveries are committed to. Run `migrateEngine(db)` first. */
   db: OutboxDatabase
   /** The queue that new rows are dispatched to; it also says how rows start. */
@@ -86,6 +88,16 @@ export interface EngineOptions {
   history?: boolean | OptionsOf<HistoryOptions> | undefined
   /** Upper limits of a workspace, an endpoint and a request. @default see each */
   limits?: OptionsOf<Limits> | undefined
+  /**
+   * The types of events that the app publishes, from {@link defineEvents}: the compiler and `validation` hold each event to it, and
+   * it describes them to receivers. See docs/catalog.md. @default none: events of any type
+   */
+  catalog?: Catalog | undefined
+  /**
+   * The effect of the `catalog` on an event that does not fit it: `'refuse'` it with `invalid_event`; `'warn'` in the log and publish
+   * it as it was given; `'off'`: nothing is validated. @default 'refuse'
+   */
+  validation?: CatalogOptions['validation'] | undefined
   /** When the circuit of a failing endpoint opens, is probed, and the endpoint is disabled. @default see each */
   circuit?: OptionsOf<CircuitOptions> | undefined
   /**
@@ -137,6 +149,8 @@ export const ENGINE_OPTION_NAMES = {
   history: { [OR]: 'true or false' as const, ...HISTORY_OPTIONS },
   limits: LIMIT_OPTIONS,
   circuit: CIRCUIT_OPTIONS,
+  catalog: 'object',
+  validation: 'text',
   operatorWorkspaceId: 'text',
   workspaceNotifications: 'boolean',
   workerId: 'text',
@@ -159,6 +173,7 @@ const DEFAULTS = {
   maxDeadlineMs: MAX_DEADLINE_MS,
   maxPauseMs: 3_600_000,
   idempotencyRetentionMs: IDEMPOTENCY_RETENTION_MS,
+  validation: 'refuse',
   workspaceNotifications: false,
   userAgent: 'Keepsend',
   random: Math.random,
@@ -201,6 +216,7 @@ export function readOptions(options: EngineOptions): WithDefaults<
       `retrySchedule must hold at most ${MAX_WAITS} waits of 0 to ${MAX_WAIT_SECONDS} seconds; found ${JSON.stringify(retrySchedule)}`,
     )
   }
+  checkCatalog(whole)
   checkPublicUrl(whole.publicUrl)
   checkWorkerId(whole.workerId)
   const longest = longestMs(retrySchedule)

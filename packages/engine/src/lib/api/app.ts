@@ -6,6 +6,7 @@ import { apiKeyRoutes } from './api-keys.ts'
 import { deliveryRoutes } from './deliveries.ts'
 import { attemptRoutes } from './attempts.ts'
 import { endpointProblemRoutes } from './endpoint-problems.ts'
+import { addAsyncApi } from './async-api.ts'
 import { addDocument } from './document.ts'
 import { answerOtherMethods, isOptions } from './methods.ts'
 import { endpointByUidRoutes } from './endpoints-by-uid.ts'
@@ -14,6 +15,7 @@ import { endpointStateRoutes } from './endpoint-state.ts'
 import { eventCancelRoutes } from './event-cancel.ts'
 import { eventMatchRoutes } from './event-match.ts'
 import { eventRoutes } from './events.ts'
+import { eventTypeRoutes } from './event-types.ts'
 import { healthRoutes } from './liveness.ts'
 import { type RouteEngine, newRoutes } from './route.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
@@ -22,7 +24,7 @@ import { statisticsRoutes } from './statistics.ts'
 import { testEventRoutes } from './test-events.ts'
 import { workspaceRoutes } from './workspaces.ts'
 
-/** The management API. Errors are problem documents; every route needs a credential, except health and the OpenAPI document. */
+/** The management API. Errors are problem documents; every route needs a credential, except health and the documents. */
 export function createRoutes(
   engine: RouteEngine,
   authenticate: Authenticate,
@@ -36,7 +38,8 @@ export function createRoutes(
   })
 
   app.route('/', healthRoutes(engine))
-  addDocument(app, publicUrl)
+  addDocument(app, publicUrl, () => engine.eventTypes())
+  addAsyncApi(app, engine)
   answerOtherMethods(app)
 
   app.use(async (c, next) => {
@@ -53,6 +56,7 @@ export function createRoutes(
   // First: `/endpoints/by-uid/secret` is an endpoint by its uid.
   app.route('/', endpointByUidRoutes(engine))
   app.route('/', eventCancelRoutes(engine))
+  app.route('/', eventTypeRoutes(engine))
   app.route('/', endpointRoutes(engine))
   app.route('/', endpointStateRoutes(engine))
   app.route('/', eventMatchRoutes(engine))

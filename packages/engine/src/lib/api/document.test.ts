@@ -145,7 +145,11 @@ describe('servers of the document', () => {
 it('other methods of a path are 405 with `Allow`, and OPTIONS is 204, with a key or without', async () => {
   const { engine, call } = await api()
   const document = await documentOf({ engine })
-  for (const [path, operations] of [...Object.entries(document.paths), ['/openapi.json', { get: {} }] as const]) {
+  for (const [path, operations] of [
+    ...Object.entries(document.paths),
+    ['/openapi.json', { get: {} }] as const,
+    ['/asyncapi.json', { get: {} }] as const,
+  ]) {
     const to = path.replace(/\{u?id\}/, 'x')
     const methods = Object.keys(operations).map((method) => method.toUpperCase())
     const expected = new Set([...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'])

@@ -1,10 +1,12 @@
 import type { Context } from 'hono'
+import type { EventType } from '../catalog/event-types.ts'
 import { utf8 } from '../formats/encoding.ts'
 import { sha256Hex } from '../signing/sign.ts'
 import { registerHeaders } from './response-headers.ts'
 import { SECURITY } from './route.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 import { serverUrlOf } from './server-url.ts'
+import { webhooksOf } from './webhooks.ts'
 
 /** The document, split around its `servers`, which depend on the URL of the request. */
 interface Document {
@@ -40,7 +42,11 @@ const TAGS = [
  * Adds `GET /openapi.json`, which needs no key. The document is made from the routes at the first request; after that every
  * request gets the same bytes, except for the URL of the server, with an entity tag.
  */
-export function addDocument(app: EngineRoutes, publicUrl: string | undefined): void {
+export function addDocument(
+  app: EngineRoutes,
+  publicUrl: string | undefined,
+  eventTypes: () => readonly EventType[],
+): void {
   let document: Promise<Document> | undefined
   registerHeaders(app)
   app.openAPIRegistry.registerComponent('securitySchemes', SECURITY, {
@@ -52,20 +58,25 @@ export function addDocument(app: EngineRoutes, publicUrl: string | undefined): v
       'may accept other credentials.',
   })
   app.get(PATH, async (c) => {
-    const { before, after, digest } = await (document ??= documentOf(app))
+    const { before, after, digest } = await (document ??= documentOf(app, eventTypes()))
     const servers = JSON.stringify([{ url: publicUrl ?? serverUrlOf(c, PATH) }])
-    const etag = `"${(await sha256Hex(digest + servers)).slice(0, 32)}"`
-    const headers = { etag, 'cache-control': 'no-cache', vary: 'X-Forwarded-Prefix' }
-    if (matches(c, etag)) return c.body(null, 304, headers)
-    const type = 'application/json; charset=utf-8'
-    return c.body(streamOf([before, utf8(servers), after]), 200, { ...headers, 'content-type': type })
+    return answerDocument(c, [before, utf8(servers), after], digest + servers)
   })
 }
 
-async function documentOf(app: EngineRoutes): Promise<Document> {
+/** Answers the chunks of a document of JSON with an entity tag, or 304. */
+export async function answerDocument(c: Context, chunks: readonly Uint8Array[], identity: string): Promise<Response> {
+  const etag = `"${(await sha256Hex(identity)).slice(0, 32)}"`
+  const headers = { etag, 'cache-control': 'no-cache', vary: 'X-Forwarded-Prefix' }
+  if (matches(c, etag)) return c.body(null, 304, headers)
+  return c.body(streamOf(chunks), 200, { ...headers, 'content-type': 'application/json; charset=utf-8' })
+}
+
+async function documentOf(app: EngineRoutes, eventTypes: readonly EventType[]): Promise<Document> {
   const {
     openapi,
     info,
+    components,
     webhooks: _none,
     ...rest
   } = app.getOpenAPI31Document(
@@ -73,7 +84,9 @@ async function documentOf(app: EngineRoutes): Promise<Document> {
     { unionPreferredType: 'oneOf' },
   )
   const before = `${JSON.stringify({ openapi, info }).slice(0, -1)},"servers":`
-  const after = `,${JSON.stringify(rest).slice(1)}`
+  const { webhooks, schemas } = webhooksOf(eventTypes)
+  const described = { ...rest, components: { ...components, schemas: { ...components?.schemas, ...schemas } } }
+  const after = `,${JSON.stringify(eventTypes.length === 0 ? described : { ...described, webhooks }).slice(1)}`
   return { before: utf8(before), after: utf8(after), digest: await sha256Hex(before + after) }
 }
 

@@ -7,7 +7,7 @@ import type { DeliveryState } from '../deliveries/delivery.ts'
 import type { StoredEvent } from '../events/event-store.ts'
 import type { ListedEvent } from '../events/recorded-events.ts'
 import { backgroundOf, idempotencyKeyOf } from '../hono.ts'
-import { parseAsWritten } from '../formats/exact-json.ts'
+import { asWritten, parseAsWritten } from '../formats/exact-json.ts'
 import { parseStored } from '../formats/stored-json.ts'
 import * as bounded from './bounded.ts'
 import { idempotent } from './once.ts'
@@ -157,10 +157,11 @@ export function eventRoutes(engine: RouteEngine): EngineRoutes {
     const written = parseAsWritten(c.get('bodyText')) as typeof input | undefined
     const writtenList = written && listOf(written)
     const events = listOf(input).map(({ object: _form, ...event }, index) => {
-      const { id = newEventId() } = event
+      const { id = newEventId(), data } = event
+      const exact = writtenList?.[index]?.data
       return {
         ...event,
-        data: writtenList?.[index]?.data ?? event.data,
+        data: data && exact ? asWritten(exact, data) : data,
         id,
         workspaceId,
         traceparent,

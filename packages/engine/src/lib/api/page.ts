@@ -47,12 +47,12 @@ export function toPage<T extends { id: string }>(
 }
 
 /**
- * The id in the cursor of a list whose ids have this prefix. It is only a position: whatever it names, the list shows the
- * rows of the credential's workspace.
+ * The id in the cursor of a list whose ids have this prefix, if they have one. It is only a position: whatever it names, the
+ * list shows the rows of the credential's workspace.
  */
 export function readCursor(
   cursor: string | undefined,
-  prefix: 'evt_' | 'ep_' | 'att_' | 'prb_' | 'key_',
+  prefix: 'evt_' | 'ep_' | 'att_' | 'prb_' | 'key_' | '',
   mostLength = 140,
 ): string | undefined {
   if (cursor === undefined) return undefined

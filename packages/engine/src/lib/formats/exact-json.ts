@@ -33,3 +33,32 @@ export function parseAsWritten(text: string): unknown {
   const parsed: unknown = JSON.parse(text, exact)
   return isChanged ? parsed : undefined
 }
+
+// The data of a request as `JSON.parse` reads it, by the same data with the digits as written.
+const read = new WeakMap<object, object>()
+
+/** Remembers how JavaScript reads the data of a request that {@link parseAsWritten} has parsed. */
+export function asWritten(written: object, plain: object): object {
+  read.set(written, plain)
+  return written
+}
+
+/** The data for a schema, which expects numbers: data with its digits as written becomes plain again. */
+export function plainOf(data: object): object {
+  return read.get(data) ?? data
+}
+
+/** The output of a schema with the digits as written, wherever it has the same number in the same place. */
+export function withDigitsOf(written: unknown, plain: unknown, output: unknown): unknown {
+  if (typeof output === 'number') return Object.is(output, plain) ? written : output
+  if (!isTree(output) || !isTree(plain) || !isTree(written)) return output
+  const entries = Object.entries(output).map(
+    ([name, value]) => [name, withDigitsOf(written[name], plain[name], value)] as const,
+  )
+  return Array.isArray(output) ? entries.map(([, value]) => value) : Object.fromEntries(entries)
+}
+
+function isTree(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || isNumberAsWritten(value)) return false
+  return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype
+}

@@ -12,10 +12,10 @@ import { addFanOut, messagesFor, publishResult } from './publish.ts'
 import { transactionLimitStatements } from './transaction-limit.ts'
 
 /** Options of `engine.commit`. */
-export interface CommitOptions extends BackgroundOption {
+export interface CommitOptions<Event = WebhookEvent> extends BackgroundOption {
   /** Unexecuted statements, in order: drizzle builders, drizzle `sql`, or `{ sql, params }` in the database's spelling. */
   writes: readonly Statement[]
-  events: readonly WebhookEvent[]
+  events: readonly Event[]
   /** The response, fixed before the commit so that it is stored with it. @default { status: 200, body: null } */
   response?: { status: number; body: unknown } | undefined
   idempotencyKey?: IdempotencyKey | undefined

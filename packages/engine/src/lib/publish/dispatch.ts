@@ -4,6 +4,7 @@ import {
   clock,
   endpointIdOf,
   eventRange,
+  isEventId,
   pendingEvents,
   raw,
   sqlText,
@@ -126,11 +127,20 @@ export async function dispatchWithoutRows(
   }
 }
 
-/** The messages of an event's pending rows, for a host that ran the fan-out in its own transaction. */
+/**
+ * The messages of an event's pending rows, for a host that ran the fan-out in its own transaction.
+ *
+ * @throws {EngineError} `invalid_event` if this is not an event id
+ */
 export async function messagesOf(
   { db, rowsStart, messagesPerPublish }: PublishTarget,
   eventId: string,
 ): Promise<QueuedEvent[]> {
+  if (!isEventId(eventId))
+    throw new EngineError(
+      'invalid_event',
+      `dispatch expects an event id, evt_ and a lower-case UUIDv7; found ${eventId}`,
+    )
   const undispatched = messagesPerPublish === undefined ? raw('') : raw('and ready = 0')
   const isTime = rowsStart === 'now' ? raw('') : sqlText`and (deliver_at is null or deliver_at <= ${clock()})`
   const { rows } = await db.run<Pick<PendingEvent, 'id' | 'gen' | 'workspaceId' | 'type'>>(sqlText`

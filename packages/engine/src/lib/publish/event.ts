@@ -15,7 +15,7 @@ import { checkWorkspaceId } from '../workspace-id.ts'
 import { isTraceparent } from './traceparent.ts'
 
 /** Something that happened in a workspace: its `data` in Keepsend's envelope, or a `raw` body in place of both. */
-export type WebhookEvent = DataEvent | RawEvent
+export type WebhookEvent<Type extends string = string, Data = object> = DataEvent<Type, Data> | RawEvent<Type>
 
 export const EVENT_OPTIONS = {
   type: 'text',
@@ -30,9 +30,9 @@ export const EVENT_OPTIONS = {
   traceparent: 'text',
 } satisfies OptionNames<WebhookEvent>
 
-interface AnyEvent {
+interface AnyEvent<Type extends string> {
   /** At most 16 identifiers of `A-Za-z0-9_` joined by dots, 128 characters; the prefix `keepsend.` is reserved. */
-  type: string
+  type: Type
   workspaceId: string
   /** Sent only to endpoints that listen to one of these channels, or to all: at most 10, in the form of a type. @default none */
   channels?: readonly string[] | undefined
@@ -57,13 +57,13 @@ interface AnyEvent {
   traceparent?: string | undefined
 }
 
-interface DataEvent extends AnyEvent {
+interface DataEvent<Type extends string, Data> extends AnyEvent<Type> {
   /** Anything that JSON writes as an object, an interface or a class included. */
-  data: object
+  data: Data
   raw?: undefined
 }
 
-interface RawEvent extends AnyEvent {
+interface RawEvent<Type extends string> extends AnyEvent<Type> {
   data?: undefined
   /** Sent unchanged, instead of the envelope `{ type, timestamp, data }`. */
   raw: RawBody
@@ -139,10 +139,15 @@ export function prepareEvents(events: readonly WebhookEvent[]): PreparedEvent[] 
     try {
       return prepareEvent(event)
     } catch (error) {
-      if (events.length === 1 || !(error instanceof EngineError)) throw error
-      throw new EngineError(error.code, `events[${index}]: ${error.message}`, { cause: error })
+      throw errorAt(events, index, error)
     }
   })
+}
+
+/** The error of one event of a list, with its index if there are others. */
+export function errorAt(events: readonly unknown[], index: number, error: unknown): unknown {
+  if (events.length === 1 || !(error instanceof EngineError)) return error
+  return new EngineError(error.code, `events[${index}]: ${error.message}`, { cause: error })
 }
 
 /** Prepares an operational webhook, in the same envelope. */

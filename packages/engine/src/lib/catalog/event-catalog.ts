@@ -1,0 +1,163 @@
+import { type OptionNames, createOptionChecks, messageOf, shareInstances } from '@keepsend/outbox/internal'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { EngineError } from '../errors.ts'
+import { listProblems } from '../formats/listed-problems.ts'
+import { MAX_NAME_LENGTH, OWN_TYPES, type WebhookEvent, isName } from '../publish/event.ts'
+import { type SchemaResult, runSchema } from './run-schema.ts'
+
+/** A schema for the `data` of an event, of any vendor that follows Standard Schema: zod, valibot, arktype, … */
+export type EventSchema = StandardSchemaV1<unknown, object>
+
+/** The entry of a catalog for one type of event. */
+export interface EventDefinition<Schema extends EventSchema = EventSchema> {
+  /** Validates the `data` of each event; its output is what is stored and sent. */
+  schema: Schema
+  /** For people: at most 1,000 characters. */
+  description?: string | undefined
+  /** Data as the app publishes it, at most 10,000 characters of JSON. Receivers are shown the output of the schema for it. */
+  example?: StandardSchemaV1.InferInput<Schema> | undefined
+  /** Whether new receivers should use another type; it is still published. @default false */
+  deprecated?: boolean | undefined
+  /**
+   * The JSON Schema (2020-12) of the data as it is sent. @default that of the schema, if its vendor follows Standard JSON
+   * Schema: zod 4.2, arktype 2.1.28, valibot through `toStandardJsonSchema` of `@valibot/to-json-schema`
+   */
+  jsonSchema?: object | undefined
+}
+
+/** The definitions of a catalog, by type. */
+export type EventDefinitions = Readonly<Record<string, EventDefinition>>
+
+const EVENT_DEFINITION_OPTIONS = {
+  schema: 'any',
+  description: 'text',
+  example: 'any or null',
+  deprecated: 'boolean',
+  jsonSchema: 'object',
+} satisfies OptionNames<EventDefinition>
+
+const MAX_TYPES = 1000
+const MAX_DESCRIPTION = 1000
+const MAX_EXAMPLE = 10_000
+
+/** The types of events that an app publishes: made by {@link defineEvents}, for the option `catalog` of `createEngine`. */
+export class EventCatalog<Events extends EventDefinitions = EventDefinitions> {
+  readonly events: Events
+
+  constructor(events: Events) {
+    this.events = events
+  }
+
+  static {
+    shareInstances(this, '@keepsend/engine EventCatalog')
+  }
+}
+
+/** The events that a catalog allows: `type` and `data` belong together. Of no certain catalog, every event. */
+export type EventOf<Catalog extends EventCatalog> =
+  Catalog extends EventCatalog<infer Events>
+    ? string extends keyof Events
+      ? WebhookEvent
+      : {
+          [Type in keyof Events & string]: WebhookEvent<Type, StandardSchemaV1.InferInput<Events[Type]['schema']>>
+        }[keyof Events & string]
+    : never
+
+/** One type of event, for {@link defineEvents}. The compiler compares `example` with the schema. */
+export function event<Schema extends EventSchema>(definition: EventDefinition<Schema>): EventDefinition<Schema> {
+  return definition
+}
+
+/**
+ * Defines the types of events that an app publishes, at most 1,000.
+ *
+ * @throws {EngineError} `invalid_option` for a name that is no type or is reserved, an unknown property, a value out of bounds,
+ *   and an example that does not fit its schema. The example of an asynchronous schema is not validated
+ *
+ * @example
+ * const catalog = defineEvents({
+ *   'message.created': event({
+ *     schema: z.object({ id: z.string(), text: z.string() }),
+ *     description: 'A message was posted.',
+ *     example: { id: 'm1', text: 'hello' },
+ *   }),
+ * })
+ */
+export function defineEvents<const Events extends EventDefinitions>(events: Events): EventCatalog<Events> {
+  if (typeof events !== 'object' || events === null || Array.isArray(events))
+    throw invalid(
+      `defineEvents takes an object of events by type; found ${Array.isArray(events) ? 'a list' : String(events)}`,
+    )
+  const entries = Object.entries(events)
+  if (entries.length > MAX_TYPES)
+    throw invalid(`defineEvents takes at most ${MAX_TYPES} types of events; found ${entries.length}`)
+  for (const [type, definition] of entries) checkDefinition(type, definition)
+  return new EventCatalog(Object.freeze({ ...events }))
+}
+
+function checkDefinition(type: string, definition: EventDefinition): void {
+  const shown = JSON.stringify(type.slice(0, MAX_NAME_LENGTH))
+  if (!isName(type))
+    throw invalid(
+      `a type must be at most 16 identifiers of A-Za-z0-9_ joined by dots, ${MAX_NAME_LENGTH} characters; found ${shown}`,
+    )
+  if (type.startsWith(OWN_TYPES)) throw invalid(`types that begin with ${OWN_TYPES} are Keepsend's own; found ${shown}`)
+  try {
+    checkNames('event', EVENT_DEFINITION_OPTIONS, definition)
+  } catch (error) {
+    throw invalid(`${type}: ${messageOf(error)}`)
+  }
+  const { schema, description = '', jsonSchema } = definition
+  if (!isStandard(schema))
+    throw invalid(`schema of ${type} must follow Standard Schema, as those of zod, valibot and arktype do`)
+  if (description.length > MAX_DESCRIPTION)
+    throw invalid(`description of ${type} has ${description.length} characters; at most ${MAX_DESCRIPTION} are allowed`)
+  if (jsonSchema !== undefined) jsonOf(`jsonSchema of ${type}`, jsonSchema)
+  exampleOf(type, definition)
+}
+
+/**
+ * The example as receivers get it, as plain JSON; undefined: there is none. That of an asynchronous schema is the given one.
+ *
+ * @throws {EngineError} `invalid_option`: it does not fit its schema, or has more than 10,000 characters
+ */
+export function exampleOf(type: string, { schema, example }: EventDefinition): unknown {
+  if (example === undefined) return undefined
+  const name = `example of ${type}`
+  const result = resultNow(runSchema(type, schema, example)) ?? { output: example }
+  if (result.problems) throw invalid(`${name} does not fit its schema: ${listProblems(result.problems, result.count)}`)
+  const json = jsonOf(name, result.output)
+  if (json.length > MAX_EXAMPLE)
+    throw invalid(`${name} has ${json.length} characters as JSON; at most ${MAX_EXAMPLE} are allowed`)
+  return JSON.parse(json)
+}
+
+/** The result of a synchronous schema; undefined: the schema is asynchronous, and its result is dropped. */
+export function resultNow(result: SchemaResult | Promise<SchemaResult>): SchemaResult | undefined {
+  if (!(result instanceof Promise)) return result
+  result.catch(() => undefined)
+  return undefined
+}
+
+function isStandard(schema: unknown): boolean {
+  // arktype's are functions.
+  if ((typeof schema !== 'object' || schema === null) && typeof schema !== 'function') return false
+  const { validate } = (schema as Partial<EventSchema>)['~standard'] ?? {}
+  return typeof validate === 'function'
+}
+
+function jsonOf(name: string, value: unknown): string {
+  try {
+    const json = JSON.stringify(value)
+    if (json.startsWith('{')) return json
+  } catch {
+    // A circle, a BigInt, a `toJSON` that throws; or nothing that JSON writes: refused below.
+  }
+  throw invalid(`${name} must be an object that JSON can write`)
+}
+
+const { checkNames } = createOptionChecks(invalid)
+
+function invalid(message: string): EngineError {
+  return new EngineError('invalid_option', message)
+}

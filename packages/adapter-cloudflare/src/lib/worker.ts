@@ -1,4 +1,12 @@
-import { type Engine, type EngineOptions, type Logger, type UrlPolicy, createEngine, keepsend } from '@keepsend/engine'
+import {
+  type Engine,
+  type EngineOptions,
+  type EventCatalog,
+  type Logger,
+  type UrlPolicy,
+  createEngine,
+  keepsend,
+} from '@keepsend/engine'
 import { ENGINE_OPTION_NAMES } from '@keepsend/engine/internal'
 import { OR, type OptionNames, withDefaults } from '@keepsend/outbox/internal'
 import { type D1Binding, fromD1 } from '@keepsend/outbox/d1'
@@ -21,8 +29,8 @@ const { db: _db, queue: _queue, secrets: _secrets, development: _development, ..
 engineOptions satisfies OptionNames<Omit<EngineOptions, WorkerPart>>
 
 /** The parts that an app is built from. */
-export interface WorkerParts<Env> {
-  engine: Engine
+export interface WorkerParts<Env, Catalog extends EventCatalog = EventCatalog> {
+  engine: Engine<Catalog>
   env: Env
 }
 
@@ -45,6 +53,13 @@ export const BINDINGS_OPTIONS = {
   engine: engineOptions,
 } as const satisfies OptionNames<WorkerBindings>
 
+/** The catalog among the options of the engine. */
+type CatalogOf<Bindings extends WorkerBindings> = Bindings extends {
+  engine: { catalog: infer Catalog extends EventCatalog }
+}
+  ? Catalog
+  : EventCatalog
+
 /** An app by its one method, so that a Hono app of any environment fits. */
 interface FetchApp {
   fetch(request: Request, env: unknown, context: ExecutionContextLike): Response | Promise<Response>
@@ -62,7 +77,7 @@ export interface CreateWorkerOptions<Env, Bindings extends WorkerBindings = Work
   /** Called once for each environment. If a binding is missing, the error names the properties of `env` that were not found. */
   bindings: (env: Env) => ExactBindings<Bindings>
   /** The app around the engine. @default the engine's routes under `/webhooks` */
-  app?: ((parts: WorkerParts<Env>) => FetchApp) | undefined
+  app?: ((parts: WorkerParts<Env, CatalogOf<Bindings>>) => FetchApp) | undefined
   /** For `wrangler dev`, never in production: see {@link EngineOptions.development}. @default false */
   development?: boolean | undefined
   /**

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import { type Engine, type EngineOptions, createEngine, keepsend } from '@keepsend/engine'
+import { type Engine, type EngineOptions, type EventCatalog, createEngine, keepsend } from '@keepsend/engine'
 import { ENGINE_OPTION_NAMES } from '@keepsend/engine/internal'
 import { OR, type OptionNames, withDefaults } from '@keepsend/outbox/internal'
 import { Hono } from 'hono'
@@ -32,14 +32,17 @@ const { db: _db, queue: _queue, secrets: _secrets, development: _development, ..
 engineOptions satisfies OptionNames<Omit<EngineOptions, ServerPart>>
 
 /** The parts that an app is built from. */
-export interface NodeServerParts<Db = SqliteDatabase> {
+export interface NodeServerParts<Db = SqliteDatabase, Catalog extends EventCatalog = EventCatalog> {
   db: Db
-  engine: Engine
+  engine: Engine<Catalog>
   queue: DurableEventQueue
 }
 
 /** A server on a SQLite file. */
-export interface NodeServerOptions extends CommonOptions<SqliteDatabase> {
+export interface NodeServerOptions<Catalog extends EventCatalog = EventCatalog> extends CommonOptions<
+  SqliteDatabase,
+  Catalog
+> {
   /** The SQLite file; created if it does not exist. */
   file: string
   sqlite?: OpenSqliteOptions | undefined
@@ -63,19 +66,25 @@ export const SERVER_OPTIONS = {
 } satisfies OptionNames<NodeServerOptions | PostgresServerOptions>
 
 /** A server on a SQLite file with Node's own driver. */
-export interface NodeSqliteServerOptions extends CommonOptions<SqliteDatabase<NodeSqliteHandle>> {
+export interface NodeSqliteServerOptions<Catalog extends EventCatalog = EventCatalog> extends CommonOptions<
+  SqliteDatabase<NodeSqliteHandle>,
+  Catalog
+> {
   /** The SQLite file; created if it does not exist. */
   file: string
   sqlite: OpenSqliteOptions & { driver: 'node:sqlite' }
 }
 
 /** A server on Postgres, which any number of servers may share. */
-export interface PostgresServerOptions extends CommonOptions<PostgresDatabase> {
+export interface PostgresServerOptions<Catalog extends EventCatalog = EventCatalog> extends CommonOptions<
+  PostgresDatabase,
+  Catalog
+> {
   /** Its URL, or all options. */
   postgres: string | OpenPostgresOptions
 }
 
-interface CommonOptions<Db> {
+interface CommonOptions<Db, Catalog extends EventCatalog> {
   /** 0 uses any free port. @default 3000 */
   port?: number | undefined
   /** @default '127.0.0.1' */
@@ -83,7 +92,7 @@ interface CommonOptions<Db> {
   /** Limits on clients: connections, times, headers. @default see each */
   http?: HttpOptions | undefined
   /** Creates the app around the engine: a Hono app, or an object with its `fetch`. @default the engine's routes under `/webhooks` */
-  app?: ((parts: NodeServerParts<Db>) => FetchApp) | undefined
+  app?: ((parts: NodeServerParts<Db, Catalog>) => FetchApp) | undefined
   /** A folder of the app's own `.sql` files, see {@link migrate}. */
   migrations?: string | URL | undefined
   /** The keys that encrypt secrets at rest: see {@link EngineOptions.secrets}. */
@@ -91,7 +100,7 @@ interface CommonOptions<Db> {
   /** For local work, never in production: see {@link EngineOptions.development}. @default false */
   development?: boolean | undefined
   /** Options of the engine. Unlike its own default, `history` is on. */
-  engine?: Omit<EngineOptions, ServerPart> | undefined
+  engine?: Omit<EngineOptions<Catalog>, ServerPart> | undefined
   queue?: Omit<DurableEventQueueOptions, 'db'> | undefined
   /** How the sender connects. Its URL policy is the engine's. */
   sender?: Omit<UndiciSenderOptions, 'urlPolicy'> | undefined
@@ -99,7 +108,10 @@ interface CommonOptions<Db> {
   signals?: boolean | undefined
 }
 
-export interface NodeServer<Db = SqliteDatabase> extends NodeServerParts<Db> {
+export interface NodeServer<Db = SqliteDatabase, Catalog extends EventCatalog = EventCatalog> extends NodeServerParts<
+  Db,
+  Catalog
+> {
   /** The URL that it listens on. */
   url: string
   /** Closes the HTTP server, drains deliveries for `drainMs` (default 10,000), closes the database. A second call waits for the first. */
@@ -111,11 +123,15 @@ export interface NodeServer<Db = SqliteDatabase> extends NodeServerParts<Db> {
  *
  * @throws {NodeAdapterError} `invalid_option`, before anything was opened; and the errors of {@link openSqlite} and {@link migrate}
  */
-export async function createNodeServer(
-  options: NodeSqliteServerOptions,
-): Promise<NodeServer<SqliteDatabase<NodeSqliteHandle>>>
-export async function createNodeServer(options: NodeServerOptions): Promise<NodeServer>
-export async function createNodeServer(options: PostgresServerOptions): Promise<NodeServer<PostgresDatabase>>
+export async function createNodeServer<Catalog extends EventCatalog = EventCatalog>(
+  options: NodeSqliteServerOptions<Catalog>,
+): Promise<NodeServer<SqliteDatabase<NodeSqliteHandle>, Catalog>>
+export async function createNodeServer<Catalog extends EventCatalog = EventCatalog>(
+  options: NodeServerOptions<Catalog>,
+): Promise<NodeServer<SqliteDatabase, Catalog>>
+export async function createNodeServer<Catalog extends EventCatalog = EventCatalog>(
+  options: PostgresServerOptions<Catalog>,
+): Promise<NodeServer<PostgresDatabase, Catalog>>
 export async function createNodeServer(
   options: AnyServerOptions,
 ): Promise<NodeServer | NodeServer<SqliteDatabase<NodeSqliteHandle>> | NodeServer<PostgresDatabase>> {
@@ -145,7 +161,7 @@ async function serveOn<Db extends SqliteDatabase | SqliteDatabase<NodeSqliteHand
   db: Db,
   sender: UndiciSender,
   http: ReturnType<typeof readHttpOptions>,
-  options: CommonOptions<Db>,
+  options: CommonOptions<Db, EventCatalog>,
 ): Promise<NodeServer<Db>> {
   const { port = 3000, hostname = '127.0.0.1', signals = true } = options
   try {

@@ -1,6 +1,7 @@
 import { type Engine, EngineError, keepsend, problemResponse, replayIdempotentResponse } from '@keepsend/engine'
 import { OutboxError } from '@keepsend/outbox'
 import { Hono } from 'hono'
+import type { Catalog } from './catalog.ts'
 import type { AppEnv } from './context.ts'
 import { channelRoutes } from './routes/channels.ts'
 import { commandRoutes } from './routes/commands.ts'
@@ -15,7 +16,7 @@ import { replyRoutes } from './routes/replies.ts'
 import { workspaceRoutes } from './routes/workspaces.ts'
 
 /** The messaging app with Keepsend's own API beside it, on the runtime and database of the engine. Apply `migrations/` first. */
-export function createApp(engine: Engine): Hono<AppEnv> {
+export function createApp(engine: Engine<Catalog>): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   app.onError((error) => problemResponse(toApiError(error), engine.logger))
   app.notFound(() => problemResponse(new EngineError('not_found', 'no such route')))

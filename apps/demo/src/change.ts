@@ -2,30 +2,35 @@ import { EngineError, commitWithEvents, newEventId, publishEvent } from '@keepse
 import type { Statement } from '@keepsend/outbox'
 import { isEventId } from '@keepsend/outbox/internal'
 import { z } from 'zod'
+import type { AppEvent } from './catalog.ts'
 import type { AppContext } from './context.ts'
 import { spelled } from './tables.ts'
 
-/** The writes of a mutating route, and its event. */
-export interface Change {
-  /** Unexecuted, so that they commit together with the event. */
-  writes: readonly Statement[]
-  type: string
-  /** The data of the event and of the response. */
-  data: Record<string, unknown>
+/** A type of the catalog with the data that belongs to it, which is that of the response too. */
+type TypeAndData<Event> = Event extends AppEvent ? Pick<Event, 'type' | 'data'> : never
+
+/** The event of a mutating route, and the status of its response. */
+type Announcement = TypeAndData<AppEvent> & {
   /** @default 200 */
   status?: 200 | 201
+}
+
+/** The event of a mutating route, and its writes. */
+export type Change = Announcement & {
+  /** Unexecuted, so that they commit together with the event. */
+  writes: readonly Statement[]
 }
 
 /**
  * Commits a change and its event in one transaction. The response has the event's id: `GET /webhooks/events/{eventId}` shows its
  * deliveries.
  */
-export function commitChange(c: AppContext, { writes, type, data, status = 200 }: Change): Promise<Response> {
+export function commitChange(c: AppContext, { writes, status = 200, ...event }: Change): Promise<Response> {
   const id = newEventId()
   return commitWithEvents(c, {
     writes: writes.map(spelled),
-    events: [{ id, type, workspaceId: c.get('workspaceId'), data }],
-    response: { status, body: { eventId: id, data } },
+    events: [{ ...event, id, workspaceId: c.get('workspaceId') }],
+    response: { status, body: { eventId: id, data: event.data } },
   })
 }
 
@@ -43,15 +48,15 @@ export async function commitAlone(c: AppContext, write: Statement): Promise<void
  */
 export async function announceChange(
   c: AppContext,
-  { type, data, status = 200, id = newEventId() }: Omit<Change, 'writes'> & { id?: string },
+  { status = 200, id = newEventId(), ...event }: Announcement & { id?: string },
 ): Promise<Response> {
-  const { accepted } = await publishEvent(c, { id, type, workspaceId: c.get('workspaceId'), data })
+  const { accepted } = await publishEvent(c, { ...event, id, workspaceId: c.get('workspaceId') })
   if (!accepted) {
     throw new EngineError('not_accepted', 'the change is stored, its event may not be; repeat the request', {
       retryAfterSeconds: 1,
     })
   }
-  return c.json({ eventId: id, data }, status)
+  return c.json({ eventId: id, data: event.data }, status)
 }
 
 /** Parses the request's JSON by the schema. @throws {EngineError} `invalid_request` */

@@ -1,8 +1,10 @@
+import type { KeepsendEnv } from '@keepsend/engine'
 import type { Context, Env } from 'hono'
+import type { Catalog } from './catalog.ts'
 
-/** The context of every route, in addition to the engine. */
+/** The context of every route: the engine of the catalog, so that the compiler checks each event, and the workspace. */
 export interface AppEnv extends Env {
-  Variables: {
+  Variables: KeepsendEnv<Catalog>['Variables'] & {
     /** From the API key, never from the request. */
     workspaceId: string
   }

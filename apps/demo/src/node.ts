@@ -3,6 +3,7 @@
 import { createNodeServer } from '@keepsend/adapter-node'
 import { type Engine, createKeyRing } from '@keepsend/engine'
 import { createApp } from './app.ts'
+import { type Catalog, catalog } from './catalog.ts'
 import { announceReady } from './child.ts'
 import { OPERATOR } from './context.ts'
 
@@ -12,10 +13,11 @@ const migrations = (database: string): URL => new URL(`../migrations/${database}
 const options = {
   port: Number(port),
   secrets: createKeyRing(process.env['KEEPSEND_SECRET_KEY']),
-  app: ({ engine }: { engine: Engine }) => createApp(engine),
+  app: ({ engine }: { engine: Engine<Catalog> }) => createApp(engine),
   // Allows the demo's receiver on loopback and any port, which a real installation should not. Short deadlines allow a short
   // lease, so that another process takes over the claims of a killed one within seconds.
   engine: {
+    catalog,
     urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' as const },
     // Finds a recovered receiver within a second; a minute is enough for real ones.
     circuit: { openMs: 1000 },

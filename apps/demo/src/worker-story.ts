@@ -3,6 +3,7 @@
 import { createWorker, jsonConsoleLogger } from '@keepsend/adapter-cloudflare'
 import { createKeyRing } from '@keepsend/engine'
 import { createApp } from './app.ts'
+import { catalog } from './catalog.ts'
 import { type Meter, meterD1 } from './metered-d1.ts'
 import { queueSettings } from './queue-settings.ts'
 import { withSetup } from './setup.ts'
@@ -29,6 +30,7 @@ export default createWorker({
       queue: env.WEBHOOKS,
       secrets: createKeyRing(env.KEEPSEND_SECRET_KEY),
       engine: {
+        catalog,
         history: { attempts: env.RECORD_ATTEMPTS },
         urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
         circuit: { openMs: 1000 },

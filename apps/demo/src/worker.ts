@@ -2,6 +2,7 @@
 import { createWorker } from '@keepsend/adapter-cloudflare'
 import { createKeyRing } from '@keepsend/engine'
 import { createApp } from './app.ts'
+import { catalog } from './catalog.ts'
 import { queueSettings } from './queue-settings.ts'
 import { withSetup } from './setup.ts'
 
@@ -21,7 +22,7 @@ export default createWorker({
     queue: env.WEBHOOKS,
     secrets: createKeyRing(env.KEEPSEND_SECRET_KEY),
     // Records failed attempts, the default on D1: a delivery that succeeds writes no more rows than without.
-    engine: { history: true },
+    engine: { catalog, history: true },
   }),
   app: ({ engine, env }) => withSetup(createApp(engine), { engine, secret: env.SETUP_SECRET }),
 }) satisfies ExportedHandler<Env>

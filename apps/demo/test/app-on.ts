@@ -4,6 +4,7 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { sqlText } from '@keepsend/outbox/internal'
 import type { Hono } from 'hono'
 import { createApp } from '../src/app.ts'
+import { catalog } from '../src/catalog.ts'
 import { type AppEnv, OPERATOR } from '../src/context.ts'
 import type { StepRequest } from '../src/tour.ts'
 
@@ -55,6 +56,7 @@ export async function openAppOn({ db, look, ...ground }: Ground): Promise<TestAp
   const engine = createEngine({
     db: watched,
     queue: { send },
+    catalog,
     secrets: 'plaintext-for-development',
     logger: silentLogger,
   })

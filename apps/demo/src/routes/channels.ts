@@ -46,7 +46,7 @@ channelRoutes.delete('/channels/:id', async (c) => {
 
 async function changeChannel(
   c: AppContext,
-  type: string,
+  type: 'channel.renamed' | 'channel.topic_set' | 'channel.archived' | 'channel.unarchived',
   change: Partial<typeof channels.$inferSelect>,
 ): Promise<Response> {
   const channel = await find(c, channels, c.req.param('id') ?? '')

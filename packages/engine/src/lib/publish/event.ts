@@ -9,7 +9,7 @@ import {
 } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import { isoTime, readSchedule } from './event-times.ts'
-import { invalid, show } from './invalid-event.ts'
+import { invalid, kindOf, show } from './invalid-event.ts'
 import { type RawBody, checkRawBody } from './raw-body.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 import { isTraceparent } from './traceparent.ts'
@@ -242,11 +242,6 @@ function isDeeperThan(json: string, max: number): boolean {
     } else if (code === 93 || code === 125) depth--
   }
   return false
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return 'null'
-  return typeof value === 'object' ? `a value of ${value.constructor?.name}` : typeof value
 }
 
 const { checkNames } = createOptionChecks(invalid)

@@ -5,13 +5,14 @@ import { createTestEngine } from '@keepsend/testing'
 import '@keepsend/testing/vitest'
 import { expect, it, onTestFinished } from 'vitest'
 import { createApp } from '../src/app.ts'
+import { catalog } from '../src/catalog.ts'
 
 async function openChannel() {
   const db = openSqlite(':memory:')
   onTestFinished(() => db.close())
   await migrate(db, { directory: new URL('../migrations/sqlite/', import.meta.url) })
   await db.run(sqlText`insert into workspaces (id, name, created_at) values ('w1', 'Acme', '')`)
-  const engine = await createTestEngine({ db })
+  const engine = await createTestEngine({ db, catalog })
   const app = createApp(engine)
   const { key } = await engine.apiKeys.create({ workspaceId: 'w1' })
   const post = async (path: string, body: object) => {

@@ -1,5 +1,5 @@
 import { type SqliteDriver, migrate, openSqlite } from '@keepsend/adapter-node'
-import { type Engine, type EngineOptions, createEngine, createKeyRing } from '@keepsend/engine'
+import { type Engine, type EngineOptions, type EventCatalog, createEngine, createKeyRing } from '@keepsend/engine'
 import { ENGINE_OPTION_NAMES } from '@keepsend/engine/internal'
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type OptionNames, type OptionTable, withDefaults } from '@keepsend/outbox/internal'
@@ -15,7 +15,10 @@ import { VirtualClock, onClock } from './virtual-clock.ts'
 type OwnPart = 'db' | 'queue' | 'sender' | 'secrets' | 'monotonic'
 
 /** Every option of `createEngine`, except those that the kit sets itself. */
-export interface TestEngineOptions extends Omit<EngineOptions, OwnPart> {
+export interface TestEngineOptions<Catalog extends EventCatalog = EventCatalog> extends Omit<
+  EngineOptions<Catalog>,
+  OwnPart
+> {
   /**
    * A database with Keepsend's tables, which stays open; or a connection on which the test has begun a transaction, whose
    * rollback leaves nothing. @default a database in memory
@@ -42,7 +45,7 @@ export const TEST_ENGINE_OPTIONS: OptionTable = {
 } satisfies OptionNames<TestEngineOptions>
 
 /** An engine whose deliveries reach a receiver in memory, in virtual time. */
-export interface TestEngine extends Engine, AsyncDisposable {
+export interface TestEngine<Catalog extends EventCatalog = EventCatalog> extends Engine<Catalog>, AsyncDisposable {
   /** The receiver of all endpoints, whatever their URL. */
   readonly receiver: FakeReceiver
   /** The lines of the log, of every level. */
@@ -78,7 +81,9 @@ export interface TestEngine extends Engine, AsyncDisposable {
  * await createApp(engine).request('/messages', { method: 'POST', body: '{"text":"hi"}' })
  * await expect(engine).toHavePublished('message.created', { text: 'hi' })
  */
-export async function createTestEngine(options: TestEngineOptions = {}): Promise<TestEngine> {
+export async function createTestEngine<C extends EventCatalog = EventCatalog>(
+  options: TestEngineOptions<C> = {},
+): Promise<TestEngine<C>> {
   checkNames('createTestEngine', TEST_ENGINE_OPTIONS, options)
   const { db: given, driver, history, logger: to, ...rest } = options
   const recorded = withEvents(history)
@@ -93,9 +98,9 @@ export async function createTestEngine(options: TestEngineOptions = {}): Promise
       secretsOf: ({ workspaceId, endpointId }) => engine.endpoints.secrets(workspaceId, endpointId),
     })
     const own = { db, queue: { send: refuse }, sender, logger, history: recorded, monotonic: () => clock.monotonic }
-    const created = createEngine({ ...withDefaults(rest, { secrets: KNOWN_KEYS, random: () => 0 }), ...own })
+    const created = createEngine<C>({ ...withDefaults(rest, { secrets: KNOWN_KEYS, random: () => 0 }), ...own })
     const { worker } = created
-    const engine: Engine = {
+    const engine: Engine<C> = {
       ...created,
       worker: { ...worker, deliver: (event, ...how) => attempting(event, () => worker.deliver(event, ...how)) },
     }

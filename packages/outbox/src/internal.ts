@@ -11,6 +11,7 @@ export { isLockTimeout, isNullRefused } from './lib/errors.ts'
 export { eventIdTime, firstEventIdAt, isEventId, utf8Bytes } from './lib/event.ts'
 export { lookOnBehind } from './lib/hold.ts'
 export type { EventRecord } from './lib/event-record.ts'
+export { giveUpStatement } from './lib/give-up.ts'
 export { insertAgainStatement } from './lib/insert-again.ts'
 export type { InsertStatements, Receivers } from './lib/insert.ts'
 export { insertSelectStatements, isTooManyRows, refuseRowsStatement } from './lib/insert.ts'
@@ -25,12 +26,14 @@ export type { ClaimRecord, ClaimSource } from './lib/record.ts'
 export type { ClaimRecords } from './lib/records.ts'
 export { recordsOf } from './lib/records.ts'
 export { replayStatement } from './lib/replay.ts'
+export { retryNowStatement } from './lib/retry-now.ts'
 export { BEHIND_EVERY_EVENT, byId, endpointIdOf, eventIdIn, eventIdOf, eventRange, rowId } from './lib/row-id.ts'
 export {
   ATTEMPTS_EXHAUSTED,
   CANCELLED,
   DELIVERY_UNCONFIRMED,
   EXPIRED,
+  GIVEN_UP,
   MAX_FREE_CRASHES,
   pendingEvents,
   readPendingEvents,

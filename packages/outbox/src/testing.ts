@@ -15,6 +15,7 @@ import { invariantPromises } from './lib/contract/invariants.ts'
 import { lanePromises } from './lib/contract/lanes.ts'
 import { leasePromises } from './lib/contract/lease.ts'
 import { migratePromises } from './lib/contract/migrate.ts'
+import { oneRowPromises } from './lib/contract/one-row.ts'
 import { payloadCleanupPromises } from './lib/contract/payload-cleanup.ts'
 import { payloadPromises } from './lib/contract/payload.ts'
 import { releasePromises } from './lib/contract/release.ts'
@@ -47,6 +48,7 @@ const TOPICS: Record<string, (holds: Holds) => void> = {
   'hold a lane': holdLanePromises,
   sweep: sweepPromises,
   replay: replayPromises,
+  'retry now and give up': oneRowPromises,
   expire: expirePromises,
   cancel: cancelPromises,
   'clean-up': cleanupPromises,

@@ -29,7 +29,7 @@ import {
   sweepPendingEvents,
   toSql,
 } from '../src/index.ts'
-import { cancelStatement, createOptionChecks } from '../src/internal.ts'
+import { cancelStatement, createOptionChecks, giveUpStatement, retryNowStatement } from '../src/internal.ts'
 import { OPTION_NAMES } from './option-names.ts'
 
 const T = 1_790_000_000_000
@@ -79,6 +79,8 @@ const CALLS: Record<Verb, Call> = {
     db.run(cancelStatement(db, { eventId: EVENT_ID, workspaceId: 'w', limit: 5, ...options })),
   failHeldStatement: async (db, options) =>
     db.run(failHeldStatement(db, { endpointId: 'ep_1', error: 'gone', limit: 5, ...options })),
+  giveUpStatement: async (db, options) => db.run(giveUpStatement(claim, options)),
+  retryNowStatement: async (db, options) => db.run(retryNowStatement(db, claim, options)),
   failEvent: (db, options) => failEvent(db, claim, { error: 'e', ...options }),
   rescheduleEvent: (db, options) => rescheduleEvent(db, claim, { delayMs: 5, ...options }),
   extendLease: (db, options) => extendLease(db, [claim], 60_000, options),

@@ -13,7 +13,15 @@ import {
   settleEvents,
   toSql,
 } from '../src/index.ts'
-import { type SqlText, type TakeOptions, firstEventIdAt, raw, replayStatement } from '../src/internal.ts'
+import {
+  type SqlText,
+  type TakeOptions,
+  firstEventIdAt,
+  giveUpStatement,
+  raw,
+  replayStatement,
+  retryNowStatement,
+} from '../src/internal.ts'
 import { cancelStatement } from '../src/lib/cancel.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
 import { heldEndpointsStatement } from '../src/lib/hold.ts'
@@ -30,6 +38,7 @@ import { statementOf } from './statement-of.ts'
 const now = Date.now()
 const db = { dialect: sqliteDialect }
 const refs = Array.from({ length: 25 }, (): ClaimRef => ({ id: newEventId(), gen: now }))
+const ref: ClaimRef = { id: newEventId(), gen: now }
 const ids = refs.map(({ id }) => id)
 const take = (rows: TakeOptions['rows'], as: TakeOptions['as']) =>
   takeStatement(sqliteDialect, { rows, as, limit: 25, leaseMs: 60_000, now })
@@ -136,6 +145,8 @@ const STATEMENTS: [string, SqlText, string[]][] = [
     holdLaneStatement(db, { workspaceId: 'ws_1', endpointId: 'ep_1', reason: 'blocked', guard: raw('1 = 1') }),
     [READY, 'PRIMARY KEY (id=?)'],
   ],
+  ['retry now', retryNowStatement(db, ref, { now }), ['PRIMARY KEY (id=?)']],
+  ['give up', giveUpStatement(ref, { now }), ['PRIMARY KEY (id=?)']],
   [
     'replay by time',
     replayStatement(db, { settledAfter: 1 }, { limit: 25, now }),

@@ -48,6 +48,9 @@ export const EXPIRED = 'expired'
 /** `last_error` of a row that a person cancelled before its first attempt. */
 export const CANCELLED = 'cancelled'
 
+/** `last_error` of a row that a person gave up. */
+export const GIVEN_UP = 'given_up'
+
 /**
  * The first crashes of a row do not count as attempts: the claim that finds a dead worker's mark subtracts that attempt,
  * so that a crash loop does not exhaust innocent rows.

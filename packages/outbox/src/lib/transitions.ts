@@ -5,7 +5,7 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
 /**
  * The state machine of a row. Every SET list that moves one is here, for both dialects, because `gen`, status, hold
  * reason and due time move together. The statements beside it (`insert`, `take`, `settle-statement`, `hold`, `replay`,
- * `lease`, `expire`, `cleanup`) say which rows they move.
+ * `lease`, `expire`, `retry-now`, `give-up`, `cleanup`) say which rows they move.
  *
  * ```text
  *            enqueue: in its lane (`ready`), or waiting for a time
@@ -17,7 +17,8 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
  *   │  resume   │                         ├────────────────────► failed ──┐
  *   │           │           hold          │                      ▲        │ clean-up deletes
  *   │          held ◄─────────────────────┘                      │        ▼
- *   │           └── expire (also a pending row), orphaned ───────┘
+ *   │           ├── expire (also a pending row), orphaned ───────┤
+ *   │           └── give up (also a pending row) ────────────────┘
  *   └──────────────────────── replay (attempts 0, gen + 1) ◄──── failed
  * ```
  *
@@ -119,6 +120,11 @@ export function endSet(error: string, now?: number): SqlText {
   return sqlText`
       status = 'failed', hold_reason = null, held_at = null, gen = gen + 1, due_at = null, ready = 0, claimed_at = null,
       completed_at = ${clock(now)}, last_error = ${error}`
+}
+
+/** Makes an unsettled row due: the attempt of its claim, if there is one, does not count. */
+export function retryNowSet({ greatest }: Pick<Dialect, 'greatest'>, dueAt: SqlText, now?: number): SqlText {
+  return sqlText`${resumeSet(dueAt, now)}, attempts = ${greatest}(0, attempts - ${raw(MARKED)}), claimed_at = null`
 }
 
 /** Makes a settled row due now, or holds it for a reason. The times of its event applied to its first life alone. */

@@ -3,10 +3,12 @@ import { cancelStatement } from '../cancel.ts'
 import { claimDueEvents } from '../claim.ts'
 import { cleanupOldEvents } from '../cleanup.ts'
 import { expireEvents } from '../expire.ts'
+import { giveUpStatement } from '../give-up.ts'
 import { resumeStatement } from '../hold.ts'
 import { lineUpDueEvents } from '../lane.ts'
 import { extendLease } from '../lease.ts'
 import { replayEvents } from '../replay.ts'
+import { retryNowStatement } from '../retry-now.ts'
 import { eventIdOf } from '../row-id.ts'
 import type { ClaimRef, PendingEvent } from '../row.ts'
 import { settleEvents } from '../settle.ts'
@@ -93,7 +95,11 @@ export function invariantPromises(holds: Holds): void {
           expect([story, lost.length === 0]).toEqual([story, held])
         } else if (verb === 7) refs.push(...(await sweepPendingEvents(one, { limit: 4, leaseMs: MINUTE, now })).events)
         else if (verb === 8) {
-          if (pick(2)) await one.run(resumeStatement(one, { endpointId: 'ep_1', limit: 2, now }))
+          const how = pick(4)
+          const { id = '', gen = 0 } = [...before.values()][pick(before.size)] ?? {}
+          if (how === 0) await one.run(resumeStatement(one, { endpointId: 'ep_1', limit: 2, now }))
+          else if (how === 1) await one.run(retryNowStatement(one, { id, gen }, { now }))
+          else if (how === 2) await one.run(giveUpStatement({ id, gen }, { now }))
           else replayed = (await replayEvents(one, { workspaceId: 'ws_1', endpointId: 'ep_1' }, { limit: 2, now })).ids
         } else {
           if (pick(2)) await lineUpDueEvents(one, { now })

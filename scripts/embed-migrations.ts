@@ -27,6 +27,7 @@ const WRANGLER_ORDER = [
   'engine/0009_workers',
   'engine/0010_workspaces',
   'engine/0011_event_search',
+  'engine/0012_audit',
 ]
 
 // D1 bills each index of a new row.

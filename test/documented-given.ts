@@ -22,7 +22,7 @@ export declare const event: WebhookEvent & { id: string }
 
 export declare const app: Hono
 export declare function workspaceOf(c: Context): string
-export declare function userOf(request: Request): Promise<{ companyId: string } | undefined>
+export declare function userOf(request: Request): Promise<{ id: string; companyId: string } | undefined>
 
 export declare const orm: BetterSQLite3Database
 export const orders = sqliteTable('orders', { id: text('id').primaryKey() })

@@ -160,6 +160,11 @@ assert.ok(
 )
 assert.equal((await taken(client.POST('/endpoints/{id}/resume', { params: { path } }))).pausedUntil, null)
 assert.equal((await taken(client.POST('/endpoints/{id}/disable', { params: { path } }))).disabledReason, 'manual')
+// Held, so that no attempt moves it meanwhile.
+const { eventId: heldEvent } = await taken(client.POST('/endpoints/{id}/test', { params: { path } }))
+const ofHeld = { params: { path: { id: `${heldEvent}.${path.id}` } } }
+assert.equal((await client.POST('/deliveries/{id}/retry-now', ofHeld)).error?.code, 'conflict')
+assert.equal((await taken(client.POST('/deliveries/{id}/give-up', ofHeld))).errorClass, 'given_up')
 assert.equal((await taken(client.POST('/endpoints/{id}/enable', { params: { path } }))).status, 'enabled')
 
 const { data: allWorkspaces } = await taken(client.GET('/workspaces', { params: { query: { limit: 10 } } }))
@@ -190,6 +195,8 @@ const later = await taken(
 assert.ok(later.object === 'event')
 const cancelling = client.POST('/events/{id}/cancel', { params: { path: { id: later.id } } })
 assert.deepEqual(await taken(cancelling), { cancelled: 1, tooLate: 0 })
+const [action] = (await taken(client.GET('/audit', { params: { query: { verb: 'delivery.give_up' } } }))).data
+assert.equal(action?.deliveryId, ofHeld.params.path.id)
 
 assert.equal((await client.DELETE('/endpoints/{id}', { params: { path } })).response.status, 204)
 const { error: gone } = await client.GET('/endpoints/{id}', { params: { path } })

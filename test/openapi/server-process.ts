@@ -1,6 +1,5 @@
 // A server as a self-hosting reader has it, for test/release/openapi.test.ts: the folder of its database is the argument.
 import { createNodeServer } from '@keepsend/adapter-node'
-import { OPERATOR_SCOPES, SCOPES } from '@keepsend/engine'
 
 const server = await createNodeServer({
   file: `${process.argv[2]}/server.db`,
@@ -11,5 +10,20 @@ const server = await createNodeServer({
     urlPolicy: { allowHttp: true, allowPorts: 'any', allowCidrs: ['127.0.0.0/8'] },
   },
 })
-const { key } = await server.engine.apiKeys.create({ workspaceId: 'w1', scopes: [...SCOPES, ...OPERATOR_SCOPES] })
+const { key } = await server.engine.apiKeys.create({
+  workspaceId: 'w1',
+  scopes: [
+    'events:read',
+    'events:write',
+    'endpoints:read',
+    'endpoints:write',
+    'secrets:read',
+    'deliveries:read',
+    'deliveries:write',
+    'audit:read',
+    'keys:read',
+    'keys:write',
+    'workspaces:read',
+  ],
+})
 console.log(JSON.stringify({ url: `${server.url}/webhooks`, key }))

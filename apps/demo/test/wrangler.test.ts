@@ -86,6 +86,7 @@ it('`wrangler d1 migrations apply` creates the same tables as migrate()', { time
     'keepsend/0009_keepsend_workers.sql',
     'keepsend/0010_keepsend_workspaces.sql',
     'keepsend/0011_keepsend_event_search.sql',
+    'keepsend/0012_keepsend_audit.sql',
     'sqlite/0001_messaging.sql',
   ])
 

@@ -100,6 +100,16 @@ const LISTS: [name: string, list: List, sql: string][] = [
     `select workspace_id, 'prb_' || endpoint_id || '.' || error_class || '.' || http_status as id from keepsend_problems
      order by last_seen_at desc, endpoint_id desc`,
   ],
+  [
+    'actions',
+    (engine, scope, page) => engine.audit.list(scope, page),
+    'select workspace_id, id from keepsend_audit order by id desc',
+  ],
+  [
+    'actions of a verb',
+    (engine, scope, page) => engine.audit.list(scope, { ...page, verb: 'endpoint.create' }),
+    `select workspace_id, id from keepsend_audit where verb = 'endpoint.create' order by id desc`,
+  ],
 ]
 
 describe('a list across all workspaces', () => {
@@ -266,6 +276,7 @@ describe('a scope in code', () => {
       'deliveries.get': (scope) => engine.deliveries.get(scope, 'evt_1'),
       'deliveries.getWithAttempts': (scope) => engine.deliveries.getWithAttempts(scope, 'evt_1'),
       'events.list': (scope) => engine.events.list(scope, { limit: 1 }),
+      'audit.list': (scope) => engine.audit.list(scope, { limit: 1 }),
       'problems.list': (scope) => engine.problems.list(scope, { limit: 1 }),
       'statistics.series': (scope) => engine.statistics.series(scope, { by: 'day', since: NOON }),
       'statistics.summary': (scope) => engine.statistics.summary(scope, { since: NOON, endpointIds: ['ep_1'] }),
@@ -281,7 +292,7 @@ describe('a scope in code', () => {
   it('of all workspaces is refused by every method but these reads', async () => {
     const { engine } = await rig({ history: true })
     const { endpoints, apiKeys, deliveries: ofDeliveries, events, attempts: ofAttempts } = engine
-    const { problems, statistics, workspaces } = engine
+    const { problems, statistics, workspaces, audit } = engine
     const stores = {
       endpoints,
       apiKeys,
@@ -291,8 +302,9 @@ describe('a scope in code', () => {
       problems,
       statistics,
       workspaces,
+      audit,
     }
-    const taking = /^(attempts|deliveries|events|problems)\.list$|^deliveries\.get(WithAttempts)?$|^statistics\./
+    const taking = /^(attempts|audit|deliveries|events|problems)\.list$|^deliveries\.get(WithAttempts)?$|^statistics\./
     const others = Object.entries(stores).flatMap(([store, methods]) =>
       Object.entries<(...values: never[]) => Promise<unknown>>({ ...methods })
         .map(([name, method]) => ({ name: `${store}.${name}`, method }))
@@ -328,7 +340,7 @@ async function overHttp(options: Parameters<typeof rig>[0] = {}) {
   return { ...made, tenant, operator, get, items }
 }
 
-const PATHS = ['/attempts', '/deliveries', '/events', '/problems']
+const PATHS = ['/attempts', '/audit', '/deliveries', '/events', '/problems']
 
 describe('over HTTP an operator', () => {
   it('lists all workspaces, another one or the own, each item with its workspace', async () => {
@@ -431,7 +443,11 @@ describe('a key without the scope', () => {
   it('of a workspace whose id is * reads that one alone', async () => {
     const made = await overHttp()
     const { key } = await made.engine.apiKeys.create({ workspaceId: '*' })
-    for (const path of PATHS) expect(await made.items(`${path}?workspaceId=*`, key), path).toEqual([])
+    // Its one action is that this key was made.
+    for (const path of PATHS) {
+      const items = await made.items(`${path}?workspaceId=*`, key)
+      expect(items, path).toHaveLength(path === '/audit' ? 1 : 0)
+    }
   })
 
   it('as a principal of the host has the scope only if the host says so', async () => {

@@ -45,18 +45,30 @@ async function world(options: Partial<EngineOptions> = {}) {
     'api-keys': (await made.engine.apiKeys.create({ workspaceId: 'w1' })).id,
   }
   // An event without an attempt, which can be cancelled.
-  const waiting = { eventId: newEventId(), endpointId: endpoint.id, workspaceId: 'w1', type: 'a', payload: '{}' }
-  await enqueueEvents(on.db, [{ ...waiting, due: Date.now() + 86_400_000 }])
+  const cancellable = { eventId: newEventId(), endpointId: endpoint.id, workspaceId: 'w1', type: 'a', payload: '{}' }
+  await enqueueEvents(on.db, [{ ...cancellable, due: Date.now() + 86_400_000 }])
   const { key } = await made.engine.apiKeys.create({ workspaceId: 'w1', scopes: [...SCOPES, ...OPERATOR_SCOPES] })
   const fail = (error: Error): void => void (failure = error)
 
+  let waiting: Promise<string> | undefined
+  /** A delivery that is not settled; most routes need none, and it counts in limits. */
+  const waitingId = (): Promise<string> =>
+    (waiting ??= made.engine
+      .publish({ type: 'message.created', workspaceId: 'w1', data: {} })
+      .then(({ eventId }) => `${eventId}.${endpoint.id}`))
+
   return (route: Route) => {
     const isCancel = route.path.endsWith('/cancel')
-    const own = isCancel ? waiting.eventId : (ids[route.path.split('/')[1] as keyof typeof ids] ?? '')
+    const own = isCancel ? cancellable.eventId : (ids[route.path.split('/')[1] as keyof typeof ids] ?? '')
     const good = route.takesBody ? JSON.stringify(GOOD_BODIES[`${route.method} ${route.path}`]) : undefined
 
     const ask = async (differs: Differs = {}, { engine } = made): Promise<Response> => {
-      const { id = own, query = '', headers, body = good } = differs
+      const {
+        id = /retry-now|give-up/.test(route.path) ? await waitingId() : own,
+        query = '',
+        headers,
+        body = good,
+      } = differs
       const credential = differs.key === undefined ? key : differs.key
       return engine.routes.request(`${route.path.replace(/\{u?id\}/, id)}${query}`, {
         method: route.method,
@@ -107,8 +119,8 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
           return ask({ body: JSON.stringify({ ...(JSON.parse(good ?? '') as object), uid: 'taken' }) })
         }
         await engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
-        const waiting = (await rows()).find(({ status }) => status === 'pending')
-        if (path.startsWith('/deliveries')) return ask({ id: waiting?.id ?? '' })
+        const found = (await rows()).find(({ status }) => status === (path.endsWith('/replay') ? 'pending' : 'failed'))
+        if (path.startsWith('/deliveries')) return ask({ id: found?.id ?? '' })
         for (let version = 2; version <= 10; version++) await engine.endpoints.rotateSecret('w1', endpoint.id)
         return ask()
       },

@@ -53,8 +53,18 @@ async function world() {
   connection.exec(`insert into keepsend_problems (endpoint_id, error_class, http_status, workspace_id, state_since,
       first_seen_at, last_seen_at, attempts, deliveries, last_error, last_delivery_id)
     select '${endpoint.id}', 'dns', 0, 'w', ms, ms, ms, 1, 1, 'dns', 'evt' from keepsend_clock`)
+  // In another workspace, so that the lists of this one have no ids.
+  const { endpoint: other } = await engine.endpoints.create('x', ENDPOINT)
+  const ids: string[] = []
+  for (const status of ['failed', 'pending']) {
+    const { eventId } = await engine.publish({ ...event, workspaceId: 'x', channels: ['c'] })
+    ids.push(`${eventId}.${other.id}`)
+    if (status === 'failed')
+      connection.exec(`update pending_events set status = 'failed', completed_at = 1, due_at = null, ready = 0`)
+  }
+  const [failedId = '', waitingId = ''] = ids
   asked.length = 0
-  return { db, engine, endpointId: endpoint.id, keyId, asked }
+  return { db, engine, endpointId: endpoint.id, keyId, failedId, waitingId, asked }
 }
 
 type World = Awaited<ReturnType<typeof world>>
@@ -104,6 +114,7 @@ const REQUIRED = {
   'deliveries.list': { limit: true },
   'attempts.list': { limit: true },
   'problems.list': { limit: true },
+  'audit.list': { limit: true },
   'statistics.series': { by: true, since: true },
   'statistics.summary': { since: true, endpointIds: true },
   'deliveries.listEvents': { limit: true },
@@ -165,6 +176,7 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     return (await engine.apiKeys.list('v')).map(({ name, scopes, expiresAt }) => ({ name, scopes, expiresAt }))
   },
   'apiKeys.list': async ({ engine }, options) => (await engine.apiKeys.list('w', options)).map(({ name }) => name),
+  'apiKeys.revoke': ({ engine, keyId }, options) => engine.apiKeys.revoke('w', keyId, options),
   'apiKeys.rotate': async ({ engine, keyId }, options) => void (await engine.apiKeys.rotate('w', keyId, options)),
   'an event': async ({ engine }, options) => {
     const { deliveries } = await engine.publish({ ...event, ...options })
@@ -175,11 +187,16 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   'deliveries.list': ({ engine }, options) => engine.deliveries.list('w', { limit: 5, ...options }),
   'workspaces.list': ({ engine }, options) => engine.workspaces.list({ limit: 5, ...options }),
   'workspaces.setRetention': ({ engine }, options) => engine.workspaces.setRetention('w', options),
+  'the options of workspaces.setRetention': ({ engine }, options) => engine.workspaces.setRetention('w', null, options),
+  'audit.list': async ({ engine }, options) =>
+    (await engine.audit.list('w', { limit: 5, ...options })).rows.map(({ verb }) => verb).toSorted(),
   'attempts.list': ({ engine }, options) => engine.attempts.list('w', { limit: 5, ...options }),
   'problems.list': async ({ engine }, options) =>
     (await engine.problems.list('w', { limit: 5, ...options })).rows.map(({ attempts }) => attempts),
   'problems.acknowledge': async ({ engine, endpointId }, options) =>
     (await engine.problems.acknowledge('w', `prb_${endpointId}.dns.0`, options)).acknowledgedBy,
+  'problems.resolve': async ({ engine, endpointId }, options) =>
+    (await engine.problems.resolve('w', `prb_${endpointId}.dns.0`, options)).state,
   'statistics.series': ({ engine }, options) =>
     engine.statistics.series('w', { by: 'day', since: 1_790_000_000_000, ...options }),
   'statistics.summary': ({ engine }, options) =>
@@ -191,6 +208,8 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     const { id: _id, createdAt: _createdAt, updatedAt: _updatedAt, ...made } = endpoint
     return made
   },
+  'endpoints.create': async ({ engine }, options) =>
+    (await engine.endpoints.create('w', { url: ENDPOINT.url }, options)).endpoint.url,
   'an endpoint by its uid': async ({ engine }, options) => {
     const { endpoint } = await engine.endpoints.upsert('w', 'own-1', { url: ENDPOINT.url, ...options })
     const { id: _id, createdAt: _createdAt, updatedAt: _updatedAt, ...made } = endpoint
@@ -209,6 +228,14 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     void (await engine.endpoints.pause('w', endpointId, options)),
   'endpoints.rotateSecret': async ({ engine, endpointId }, options) =>
     void (await engine.endpoints.rotateSecret('w', endpointId, options)),
+  'endpoints.revealSecrets': async ({ engine, endpointId }, options) =>
+    (await engine.endpoints.revealSecrets('w', endpointId, options)).length,
+  'deliveries.replay': async ({ engine, failedId }, options) =>
+    (await engine.deliveries.replay('x', failedId, options)).status,
+  'deliveries.retryNow': async ({ engine, waitingId }, options) =>
+    (await engine.deliveries.retryNow('x', waitingId, options)).status,
+  'deliveries.giveUp': async ({ engine, waitingId }, options) =>
+    (await engine.deliveries.giveUp('x', waitingId, options)).status,
   'the filter of deliveries.replayEndpoint': ({ engine, endpointId }, options) =>
     engine.deliveries.replayEndpoint('w', { endpointId, ...options }),
   'deliveries.replayEndpoint': ({ engine, endpointId }, options) =>

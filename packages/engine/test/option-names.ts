@@ -1,14 +1,17 @@
 import { API_KEY_LIST_OPTIONS, API_KEY_OPTIONS, API_KEY_ROTATE_OPTIONS } from '../src/lib/access/api-keys.ts'
+import { BY_OPTION } from '../src/lib/audit/action.ts'
+import { AUDIT_FILTER } from '../src/lib/audit/audit-store.ts'
 import { CHECK_URL_OPTIONS, URL_POLICY_OPTIONS } from '../src/lib/url-policy/check-url.ts'
 import { EVENT_TYPE_FILTER } from '../src/lib/catalog/event-types.ts'
 import { COMMIT_OPTIONS } from '../src/lib/publish/commit.ts'
 import { REPLAY_ENDPOINT_FILTER, REPLAY_ENDPOINT_OPTIONS } from '../src/lib/deliveries/delivery-store.ts'
+import { RETRY_NOW_OPTIONS } from '../src/lib/deliveries/move-delivery.ts'
 import { DELIVERY_LIST_OPTIONS } from '../src/lib/deliveries/delivery-filter.ts'
 import { PAGE_OPTIONS } from '../src/lib/deliveries/delivery-list.ts'
 import { ENDPOINT_OPTIONS } from '../src/lib/endpoints/check-endpoint.ts'
 import { CHANGE_OPTIONS } from '../src/lib/endpoints/endpoint-change.ts'
 import { ROTATE_OPTIONS } from '../src/lib/endpoints/endpoint-secrets.ts'
-import { ENDPOINT_LIST_OPTIONS } from '../src/lib/endpoints/endpoint-store-api.ts'
+import { ENDPOINT_LIST_OPTIONS, STATE_OPTIONS } from '../src/lib/endpoints/endpoint-store-api.ts'
 import { UPSERT_OPTIONS } from '../src/lib/endpoints/endpoints-by-uid.ts'
 import { EVENT_FILTER } from '../src/lib/events/event-store.ts'
 import { EVENT_OPTIONS } from '../src/lib/publish/event.ts'
@@ -16,7 +19,6 @@ import { ATTEMPT_FILTER } from '../src/lib/history/attempt-list.ts'
 import { WORKSPACE_LIST_OPTIONS } from '../src/lib/workspaces/workspace-list.ts'
 import { WORKSPACE_RETENTION } from '../src/lib/history/workspace-retention.ts'
 import { STATISTICS_SERIES_OPTIONS, STATISTICS_SUMMARY_OPTIONS } from '../src/lib/statistics/statistics-api.ts'
-import { BACKGROUND_OPTIONS } from '../src/lib/publish/dispatch.ts'
 import { COMMIT_WITH_EVENTS_OPTIONS } from '../src/lib/hono.ts'
 import { ENGINE_OPTION_NAMES } from '../src/lib/options.ts'
 import { PAUSE_OPTIONS } from '../src/lib/backlog/pause.ts'
@@ -24,7 +26,6 @@ import { REENCRYPT_OPTIONS } from '../src/lib/secrets/reencrypt.ts'
 import { TEST_OPTIONS } from '../src/lib/delivery/send-test.ts'
 import { SETTLE_NEXT_OPTIONS } from '../src/lib/delivery/settle-deliveries.ts'
 import { PROBLEM_FILTER } from '../src/lib/problems/problem-list.ts'
-import { ACKNOWLEDGE_OPTIONS } from '../src/lib/problems/problem-store.ts'
 import { SIGNER_OPTIONS } from '../src/lib/signing/sign.ts'
 import { RESUME_HELD_OPTIONS } from '../src/lib/backlog/resume-due.ts'
 
@@ -39,30 +40,39 @@ export const OPTION_NAMES = {
   'engine.commit': COMMIT_OPTIONS,
   'engine.eventTypes': EVENT_TYPE_FILTER,
   'engine.worker.settle': SETTLE_NEXT_OPTIONS,
-  'engine.publishTest': BACKGROUND_OPTIONS,
+  'engine.publishTest': STATE_OPTIONS,
   'engine.sendTest': TEST_OPTIONS,
   'attempts.list': ATTEMPT_FILTER,
   'problems.list': PROBLEM_FILTER,
-  'problems.acknowledge': ACKNOWLEDGE_OPTIONS,
+  'audit.list': AUDIT_FILTER,
+  'problems.acknowledge': BY_OPTION,
+  'problems.resolve': BY_OPTION,
   'workspaces.setRetention': WORKSPACE_RETENTION,
   'workspaces.list': WORKSPACE_LIST_OPTIONS,
+  'the options of workspaces.setRetention': BY_OPTION,
   'statistics.series': STATISTICS_SERIES_OPTIONS,
   'statistics.summary': STATISTICS_SUMMARY_OPTIONS,
   'engine.worker.resumeHeld': RESUME_HELD_OPTIONS,
   'apiKeys.create': API_KEY_OPTIONS,
   'apiKeys.list': API_KEY_LIST_OPTIONS,
+  'apiKeys.revoke': BY_OPTION,
   'apiKeys.rotate': API_KEY_ROTATE_OPTIONS,
   'an event': EVENT_OPTIONS,
   'an endpoint': ENDPOINT_OPTIONS,
   'an endpoint by its uid': UPSERT_OPTIONS,
   'endpoints.list': ENDPOINT_LIST_OPTIONS,
+  'endpoints.create': BY_OPTION,
   'endpoints.update': CHANGE_OPTIONS,
   'endpoints.upsert': CHANGE_OPTIONS,
   'endpoints.delete': CHANGE_OPTIONS,
-  'endpoints.setStatus': BACKGROUND_OPTIONS,
-  'endpoints.resume': BACKGROUND_OPTIONS,
+  'endpoints.setStatus': STATE_OPTIONS,
+  'endpoints.resume': STATE_OPTIONS,
   'endpoints.pause': PAUSE_OPTIONS,
   'endpoints.rotateSecret': ROTATE_OPTIONS,
+  'endpoints.revealSecrets': BY_OPTION,
+  'deliveries.replay': BY_OPTION,
+  'deliveries.retryNow': RETRY_NOW_OPTIONS,
+  'deliveries.giveUp': BY_OPTION,
   'deliveries.list': DELIVERY_LIST_OPTIONS,
   'deliveries.listEvents': PAGE_OPTIONS,
   'events.list': EVENT_FILTER,

@@ -68,13 +68,21 @@ export function bearer(key: string): Request {
   return new Request('http://app/', { headers: { authorization: `Bearer ${key}` } })
 }
 
-/** A logger that records its lines. */
-function keptLog(): Logger & { entries: { level: string; message: string; fields: Record<string, unknown> }[] } {
-  const entries: { level: string; message: string; fields: Record<string, unknown> }[] = []
+interface Line {
+  level: string
+  message: string
+  fields: Record<string, unknown>
+}
+
+/** A logger that records its lines. Those of the actions of people, which most tests make to begin with, are apart. */
+function keptLog(): Logger & { entries: Line[]; actions: Line[] } {
+  const entries: Line[] = []
+  const actions: Line[] = []
   const at = (level: string) => (fields: Record<string, unknown>, message: string) => {
-    entries.push({ level, message, fields })
+    const lines = fields['auditId'] === undefined ? entries : actions
+    lines.push({ level, message, fields })
   }
-  return { entries, info: at('info'), warn: at('warn'), error: at('error') }
+  return { entries, actions, info: at('info'), warn: at('warn'), error: at('error') }
 }
 
 export interface Rig extends Pick<TestDatabase, 'select' | 'readOnly'> {

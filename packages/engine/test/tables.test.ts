@@ -12,11 +12,16 @@ import { sqliteTable, text as sqliteText } from 'drizzle-orm/sqlite-core'
 import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type EndpointInput, migrateEngine } from '../src/index.ts'
-import { apiKeyRows, endpointRows, secretRows } from '../src/lib/codecs.ts'
+import { apiKeyRows, auditRows, endpointRows, secretRows } from '../src/lib/codecs.ts'
 import { type TestDatabase, openDatabase, openFile, openPostgres, temporaryFile } from './database.ts'
 import { rig } from './rig.ts'
 
-const codecs = { keepsend_endpoints: endpointRows, keepsend_secrets: secretRows, keepsend_api_keys: apiKeyRows }
+const codecs = {
+  keepsend_endpoints: endpointRows,
+  keepsend_secrets: secretRows,
+  keepsend_api_keys: apiKeyRows,
+  keepsend_audit: auditRows,
+}
 const runsOnPostgres = process.env['KEEPSEND_TEST_ON'] === 'postgres'
 
 /** Table → property → description of its column. */
@@ -76,7 +81,7 @@ describe('the migrations, the drizzle tables and the codecs', () => {
     }))
     const ours = Object.entries(tables).map(([table, columns]) => [table, Object.values(columns)])
     expect(Object.fromEntries(ours)).toEqual(await migratedTables())
-    expect(ours).toHaveLength(15)
+    expect(ours).toHaveLength(16)
   })
 
   it('give both dialects the same properties, values, defaults and keys', () => {

@@ -115,8 +115,10 @@ export async function rig(options: RigOptions = {}): Promise<Rig> {
   const db = options.wrap?.(plain) ?? plain
   const sent: Sent[] = []
   const log: Rig['log'] = []
-  const keep = (level: string) => (fields: Record<string, unknown>, message: string) =>
-    void log.push({ level, message, fields })
+  // Without the actions of people, which each test makes to begin with.
+  const keep = (level: string) => (fields: Record<string, unknown>, message: string) => {
+    if (fields['auditId'] === undefined) log.push({ level, message, fields })
+  }
   const logger: Logger = { info: keep('info'), warn: keep('warn'), error: keep('error') }
   const binding: QueueBinding = options.queue ?? {
     async sendBatch(messages) {

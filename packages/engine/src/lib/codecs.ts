@@ -1,5 +1,5 @@
 import { createCodec, json } from '@keepsend/outbox/internal'
-import type { apiKeys, endpoints, secrets } from './sqlite/tables.ts'
+import type { apiKeys, audit, endpoints, secrets } from './sqlite/tables.ts'
 
 /** The columns of `keepsend_endpoints`. A new column is a line here, in each dialect's table and in each dialect's migration. */
 export const endpointRows = createCodec<typeof endpoints>({
@@ -71,4 +71,17 @@ export const apiKeyRows = createCodec<typeof apiKeys>({
   createdAt: 'created_at',
   expiresAt: 'expires_at',
   lastUsedAt: 'last_used_at',
+})
+
+export const auditRows = createCodec<typeof audit>({
+  id: 'id',
+  at: 'at',
+  workspaceId: 'workspace_id',
+  by: 'principal',
+  verb: 'verb',
+  endpointId: 'endpoint_id',
+  deliveryId: 'delivery_id',
+  problemId: 'problem_id',
+  apiKeyId: 'api_key_id',
+  newApiKeyId: 'new_api_key_id',
 })

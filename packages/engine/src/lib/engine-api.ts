@@ -4,6 +4,8 @@ import type { SQL } from 'drizzle-orm'
 import type { ApiKeys } from './access/api-keys.ts'
 import type { EventCatalog, EventOf } from './catalog/event-catalog.ts'
 import type { EventType, EventTypeFilter } from './catalog/event-types.ts'
+import type { ByOption } from './audit/action.ts'
+import type { AuditStore } from './audit/audit-store.ts'
 import type { CommitOptions, CommitResult } from './publish/commit.ts'
 import type { DeliveryStore } from './deliveries/delivery-store.ts'
 import type { TestAttempt, TestOptions } from './delivery/send-test.ts'
@@ -46,6 +48,8 @@ export interface Engine<Catalog extends EventCatalog = EventCatalog> {
   readonly problems: ProblemStore
   /** The workspaces of the installation, and how long the history of one is retained. */
   readonly workspaces: WorkspaceStore & WorkspaceList
+  /** The actions of people. */
+  readonly audit: AuditStore
   /** The processes that deliver, with `history`. */
   readonly workers: WorkerList
   readonly counters: EngineCounters
@@ -116,7 +120,7 @@ export interface Engine<Catalog extends EventCatalog = EventCatalog> {
    *
    * @throws {EngineError} `not_found`, `too_many_waiting`, `not_accepted`
    */
-  publishTest(workspaceId: string, endpointId: string, options?: BackgroundOption): Promise<PublishResult>
+  publishTest(workspaceId: string, endpointId: string, options?: BackgroundOption & ByOption): Promise<PublishResult>
   /**
    * Sends a test event with a payload of your own to one endpoint, from this process, and returns the attempt: in the state that the
    * endpoint is in, disabled, paused or with an open circuit, and within its deadline. It is signed and checked as any attempt, has the

@@ -1,6 +1,6 @@
-import { OutboxError, Transaction, outboxStats } from '@keepsend/outbox'
-import { rowId, sqlText } from '@keepsend/outbox/internal'
+import { outboxStats } from '@keepsend/outbox'
 import { createAttemptCredentials } from './delivery/attempt-credentials.ts'
+import { createAuditStore } from './audit/audit-store.ts'
 import { createApiKeys } from './access/api-key.ts'
 import type { EventCatalog } from './catalog/event-catalog.ts'
 import { createCatalogParts } from './catalog/catalog-parts.ts'
@@ -9,7 +9,6 @@ import { createCheckUrl } from './url-policy/check-url.ts'
 import { COMMIT_OPTIONS, type CommitOptions, type PublishedEvent, commitTransaction } from './publish/commit.ts'
 import type { DeliverDeps } from './delivery/deliver.ts'
 import { createDeliveryStore } from './deliveries/delivery-store.ts'
-import { TEST_TYPE } from './history/attempt-end.ts'
 import { warnOfDevelopment } from './development-warnings.ts'
 import { createCancelEvent } from './events/cancel-event.ts'
 import { createEventStore } from './events/event-store.ts'
@@ -21,21 +20,14 @@ import { createEngineWorker } from './engine-worker.ts'
 import { EngineError, asEngineError, checkNames } from './errors.ts'
 import { prepareEvent, prepareEvents } from './publish/event.ts'
 import { createReceiverCount } from './publish/receiver-count.ts'
-import {
-  BACKGROUND_OPTIONS,
-  dispatchRows,
-  dispatchWithoutRows,
-  inBackground,
-  messagesOf,
-  newCounters,
-} from './publish/dispatch.ts'
+import { dispatchRows, dispatchWithoutRows, inBackground, messagesOf, newCounters } from './publish/dispatch.ts'
 import { hashKey, readAnswer } from './idempotency/idempotency.ts'
 import { errorFields } from './logger.ts'
 import { redactingLogger } from './redacting-logger.ts'
 import { createKeyCheck } from './secrets/key-check.ts'
 import { type EngineOptions, readOptions } from './options.ts'
-import { type PublishTarget, fanOutToOneStatements } from './publish/fan-out.ts'
-import { addInsert, fanOut, messageFor, messagesFor, publishStatements } from './publish/publish.ts'
+import type { PublishTarget } from './publish/fan-out.ts'
+import { fanOut, messageFor, messagesFor, publishStatements } from './publish/publish.ts'
 import { createNotifier } from './health/operational-webhooks.ts'
 import { createKnownFilters } from './filters/known-filters.ts'
 import { createLifecycle } from './lifecycle.ts'
@@ -43,6 +35,7 @@ import { createPermits } from './backlog/rate-limit.ts'
 import { createRequestLimit } from './access/request-limit.ts'
 import { createRoutes } from './api/app.ts'
 import type { RouteEngine } from './api/route.ts'
+import { createPublishTest } from './publish-test.ts'
 import { createPepper } from './secrets/pepper.ts'
 import { createSecretStore } from './secrets/secret-store.ts'
 import { createWebCryptoSigner } from './signing/sign.ts'
@@ -101,7 +94,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
-  const apiKeys = createApiKeys(db, createPepper(db, secretStore), logger)
+  const apiKeys = createApiKeys({ db, logger }, createPepper(db, secretStore))
   const delivering: DeliverDeps = {
     endpointCache,
     permits: createPermits(db),
@@ -135,22 +128,35 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     lifecycle.emit('published', { eventId, workspaceId, type, deliveries })
   }
 
-  const deliveries = createDeliveryStore(db, { ...settings, rowsStart }, resumeFirst)
+  const deliveries = createDeliveryStore({
+    ...settings,
+    db,
+    logger,
+    rowsStart,
+    graceMs,
+    resumeFirst,
+    dispatchNow(row, background) {
+      endpointCache.forget(row.endpointId)
+      inBackground(notifyQueue([messageFor(row)]), background)
+    },
+    notifyFailed: (row, error) => notifier?.deliveries([{ claim: row, error }]) ?? [],
+  })
   const engine: RouteEngine = {
     db,
     endpoints: createEndpoints(
       db,
       secretStore,
       checkUrl,
-      { defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits, canUseTls },
+      { logger, defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits, canUseTls },
       (id) => endpointCache.forget(id),
       resumeFirst,
     ),
     apiKeys,
     deliveries,
     events: createEventStore(db, settings.history, deliveries),
-    ...createHistoryStores(db, settings.history),
+    ...createHistoryStores({ db, logger }, settings.history),
     cancelEvent: createCancelEvent(db, settings.history, logger),
+    audit: createAuditStore(db, settings.auditRetentionMs),
     counters,
     logger,
     worker: createEngineWorker({
@@ -223,32 +229,14 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
       else await dispatched
     },
 
-    async publishTest(workspaceId, endpointId, { once, ...how } = {}) {
-      checkNames('engine.publishTest', BACKGROUND_OPTIONS, how)
-      await engine.endpoints.get(workspaceId, endpointId)
-      await ceilings.waiting.check(workspaceId)
-      const event = prepareEvent({
-        type: TEST_TYPE,
-        workspaceId,
-        data: { message: 'This is a test event.', endpointId },
-      })
-      const transaction = new Transaction()
-      once?.begin(transaction)
-      const inserted = addInsert(transaction, fanOutToOneStatements(target, event, endpointId))
-      const id = rowId(event.id, endpointId)
-      once?.end(transaction, sqlText`select id from pending_events where id = ${id}`)
-      await transaction.commit(db).catch(async (error: unknown) => {
-        // If the endpoint was deleted meanwhile there is no row to store as the answer, which fails the transaction: `get`
-        // throws `not_found`.
-        if (once && !(error instanceof OutboxError)) await engine.endpoints.get(workspaceId, endpointId)
-        throw asEngineError(error)
-      })
-      if (inserted.rows.length === 0) throw new EngineError('not_found', 'no such endpoint')
-      ceilings.waiting.added(workspaceId, inserted.rows.length)
-      inBackground(notifyQueue(messagesFor(target, event, inserted.rows)), how.background)
-      tellPublished({ event, deliveries: inserted.rows.length })
-      return { eventId: event.id, accepted: true, deliveries: 1 }
-    },
+    publishTest: createPublishTest({
+      logger,
+      target,
+      ceilings,
+      notifyQueue,
+      tellPublished,
+      requireEndpoint: (...key) => engine.endpoints.get(...key),
+    }),
 
     sendTest: createSendTest({ db, delivering, find: (...endpoint) => engine.endpoints.get(...endpoint) }),
     verifyKeys: () => keyCheck.verify(),

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, expectTypeOf, it } from 'vitest'
-import { type DeliveryError, ERROR_CLASSES, HTTP_EXPLANATIONS, classOf, explanationOf } from './error-classes.ts'
+import { type DeliveryError, ERROR_CLASSES, classOf, explanationOf } from './error-classes.ts'
 import { ENGINE_ERROR_CODES, EngineError, type EngineErrorCode } from './errors.ts'
+import { HTTP_EXPLANATIONS } from './http-explanations.ts'
 
 const page = readFileSync(new URL('../../../../docs/errors.md', import.meta.url), 'utf8')
 

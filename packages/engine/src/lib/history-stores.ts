@@ -1,4 +1,4 @@
-import type { OutboxDatabase } from '@keepsend/outbox'
+import type { ActionDeps } from './audit/action.ts'
 import type { Engine } from './engine-api.ts'
 import { createAttemptStore } from './history/attempt-list.ts'
 import type { HistoryOptions } from './history/history-options.ts'
@@ -10,14 +10,15 @@ import { createWorkspaceList } from './workspaces/workspace-list.ts'
 
 /** The parts of an engine that read what `history` records. */
 export function createHistoryStores(
-  db: OutboxDatabase,
+  deps: ActionDeps,
   history: HistoryOptions | undefined,
 ): Pick<Engine, 'attempts' | 'statistics' | 'workspaces' | 'workers'> & { problems: IdempotentProblemStore } {
+  const { db } = deps
   return {
     attempts: createAttemptStore(db, history),
     statistics: createStatisticsStore(db, history),
-    problems: createProblemStore(db, history),
-    workspaces: { ...createWorkspaceStore(db, history), ...createWorkspaceList(db) },
+    problems: createProblemStore(deps, history),
+    workspaces: { ...createWorkspaceStore(deps, history), ...createWorkspaceList(deps.db) },
     workers: createWorkerList(db, history !== undefined),
   }
 }

@@ -1,5 +1,6 @@
 import { type OutboxDatabase, cleanupOldEvents, cleanupPayloads, expireEvents } from '@keepsend/outbox'
 import { EXPIRED, clock, limitTo, sqlText } from '@keepsend/outbox/internal'
+import { cleanupAudit } from './audit/audit-retention.ts'
 import { cleanupIdempotency } from './idempotency/idempotency.ts'
 import type { HistoryOptions } from './history/history-options.ts'
 import { RETAINED_PAYLOADS } from './history/event-retention.ts'
@@ -23,6 +24,8 @@ export interface MaintenanceResult extends HeldRowsMaintenance, HistoryMaintenan
   deletedRecords: number
   /** Deleted signing secrets past their overlap. */
   deletedSecrets: number
+  /** Deleted actions of the audit past their retention. */
+  deletedActions: number
   /** Whether a bound of the round was reached: run another round now. */
   more: boolean
 }
@@ -34,6 +37,7 @@ export const NO_MAINTENANCE: MaintenanceResult = {
   deletedPayloads: 0,
   deletedRecords: 0,
   deletedSecrets: 0,
+  deletedActions: 0,
   ...NO_HISTORY,
   orphanedHolds: 0,
   orphaned: 0,
@@ -47,6 +51,7 @@ export interface MaintenanceDeps {
   failedRetentionMs: number
   maxAgeMs: number
   idempotencyRetentionMs: number
+  auditRetentionMs: number
   history: HistoryOptions | undefined
   /** Absent without `history`. */
   heartbeat: Heartbeat | undefined
@@ -67,7 +72,7 @@ async function maintain(
   deps: MaintenanceDeps,
   maintainHistory: ReturnType<typeof createHistoryMaintenance> | undefined,
 ): Promise<MaintenanceResult> {
-  const { db, logger, failedRetentionMs, idempotencyRetentionMs } = deps
+  const { db, logger, failedRetentionMs, idempotencyRetentionMs, auditRetentionMs } = deps
   const rows = await cleanupOldEvents(db, { failedRetentionMs, batchSize: ROUND })
   // Without history no statement: a Worker of the free plan has 50 requests for a tick. Before the payloads: an event that goes leaves its own.
   const { more: hasOldHistory, ...ofHistory } = maintainHistory ? await maintainHistory() : NO_HISTORY
@@ -79,6 +84,7 @@ async function maintain(
   const oldSecrets = await db.run(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
+  const deletedActions = await cleanupAudit(db, { retentionMs: auditRetentionMs, limit: ROUND })
   const held = await maintainHeldRows(db, deps.circuit.openMs)
   const { orphanedHolds, orphaned } = held
   if (orphanedHolds > 0)
@@ -94,6 +100,7 @@ async function maintain(
     deletedPayloads: payloads.deleted,
     deletedRecords,
     deletedSecrets: oldSecrets.changes,
+    deletedActions,
     ...ofHistory,
     ...held,
     more:
@@ -103,6 +110,7 @@ async function maintain(
       payloads.more ||
       held.more ||
       oldSecrets.changes === ROUND ||
+      deletedActions === ROUND ||
       hasOldHistory ||
       deletedRecords === ROUND,
   }

@@ -81,6 +81,8 @@ export interface EngineOptions<Catalog extends EventCatalog = EventCatalog> {
   failedRetentionMs?: number | undefined
   /** How long idempotency records are retained, in ms: 60,000–31,536,000,000. @default 604_800_000 (7 days) */
   idempotencyRetentionMs?: number | undefined
+  /** How long the actions of people stay in `engine.audit`, in ms: 86,400,000 (a day)–315,360,000,000 (ten years). @default 7_776_000_000 (90 days) */
+  auditRetentionMs?: number | undefined
   /**
    * Records each attempt of a delivery, in the transaction of its outcome, to list and show it: see docs/history.md. On D1 each
    * recorded attempt is billed. `true`: with the default of each option. @default false
@@ -146,6 +148,7 @@ export const ENGINE_OPTION_NAMES = {
   maxAgeMs: 'number',
   failedRetentionMs: 'number',
   idempotencyRetentionMs: 'number',
+  auditRetentionMs: 'number',
   history: { [OR]: 'true or false' as const, ...HISTORY_OPTIONS },
   limits: LIMIT_OPTIONS,
   circuit: CIRCUIT_OPTIONS,
@@ -174,6 +177,7 @@ const DEFAULTS = {
   maxPauseMs: 3_600_000,
   idempotencyRetentionMs: IDEMPOTENCY_RETENTION_MS,
   validation: 'refuse',
+  auditRetentionMs: 7_776_000_000,
   workspaceNotifications: false,
   userAgent: 'Keepsend',
   random: Math.random,
@@ -210,6 +214,7 @@ export function readOptions(options: EngineOptions): WithDefaults<
   checkBounds('maxPauseMs', whole.maxPauseMs, 1000, 86_400_000)
   checkBounds('failedRetentionMs', failedRetentionMs, 0, Number.MAX_SAFE_INTEGER)
   checkBounds('idempotencyRetentionMs', whole.idempotencyRetentionMs, 60_000, 31_536_000_000)
+  checkBounds('auditRetentionMs', whole.auditRetentionMs, 86_400_000, 315_360_000_000)
   if (retrySchedule.length > MAX_WAITS || !retrySchedule.every((wait) => wait >= 0 && wait <= MAX_WAIT_SECONDS)) {
     throw new EngineError(
       'invalid_option',

@@ -16,6 +16,7 @@ export const SCOPES = [
   'deliveries:write',
   'keys:read',
   'keys:write',
+  'audit:read',
 ] as const
 
 /** The scopes of an API key that is created without. */

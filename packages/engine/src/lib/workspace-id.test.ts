@@ -73,6 +73,7 @@ const TABLES = [
   'keepsend_workspaces',
   'keepsend_statistics',
   'keepsend_statistics_passes',
+  'keepsend_audit',
 ]
 
 /** Every row of every table, without the time at which a key was last used. */
@@ -148,7 +149,12 @@ describe("another workspace's id", () => {
         problems: 'problem',
         'api-keys': 'API key',
       }
-      const kind = path.endsWith('{uid}') ? 'uid' : (kinds[path.split('/')[1] ?? ''] ?? 'endpoint')
+      const isOfUnsettled = /retry-now|give-up/.test(path)
+      const kind = path.endsWith('{uid}')
+        ? 'uid'
+        : isOfUnsettled
+          ? 'delivery'
+          : (kinds[path.split('/')[1] ?? ''] ?? 'endpoint')
       const body = GOOD_BODIES[`${method} ${path}`]
       const response = await made.call(method, at(route, made.ids[kind]), body)
       expect(response.status, `${method} ${path}`).toBeLessThan(300)
@@ -168,6 +174,9 @@ describe("another workspace's id", () => {
       'GET /attempts: query cursor',
       'GET /attempts: query endpointId',
       'GET /attempts: query workspaceId',
+      'GET /audit: query cursor',
+      'GET /audit: query endpointId',
+      'GET /audit: query workspaceId',
       'GET /deliveries/{id}/attempts: query cursor',
       'GET /deliveries/{id}/attempts: query workspaceId',
       'GET /deliveries/{id}: query workspaceId',
@@ -201,7 +210,7 @@ describe("another workspace's id", () => {
         const answer = await made.asW2('GET', `/deliveries?${filter}=${encodeURIComponent(made.ids[kind])}`)
         expect(await read(answer), `${filter} of the ${kind}`).toEqual({ status: 200, body: { data: [] } })
       }
-      for (const list of ['attempts', 'problems']) {
+      for (const list of ['attempts', 'problems', 'audit']) {
         const found = await made.asW2('GET', `/${list}?endpointId=${encodeURIComponent(made.ids[kind])}`)
         expect(await read(found), `${list} of the ${kind}`).toEqual({ status: 200, body: { data: [] } })
       }
@@ -253,7 +262,7 @@ describe("another workspace's id", () => {
       expect(plain.text, path).not.toContain('"workspaceId"')
       expect(await ask('&workspaceId=w2'), path).toEqual(plain)
     }
-    expect(routes).toHaveLength(9)
+    expect(routes).toHaveLength(10)
     expect([...answers]).toEqual([expect.stringContaining('lacks the scope workspaces:read')])
   })
 

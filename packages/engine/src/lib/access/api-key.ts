@@ -1,5 +1,6 @@
 import { ALL_SCOPES, DEFAULT_SCOPES, type Scope } from '../scopes.ts'
-import { type OutboxDatabase, OutboxError, Transaction } from '@keepsend/outbox'
+import { type ActionDeps, ActionTransaction, BY_OPTION, MAX_BY, targetIn } from '../audit/action.ts'
+import { OutboxError } from '@keepsend/outbox'
 import { type Row, type SqlText, clock, limitTo, raw, sharedByCopies, sqlText } from '@keepsend/outbox/internal'
 import type { InferSelectModel } from 'drizzle-orm/table'
 import { v7 } from 'uuid'
@@ -14,13 +15,13 @@ import {
   MAX_KEY_OVERLAP_MS,
   type Principal,
 } from './api-keys.ts'
-import { characters } from '../formats/characters.ts'
-import { type IdempotentChange, jsonRow, readRow } from '../idempotency/idempotent-change.ts'
+import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
-import { type Logger, errorFields } from '../logger.ts'
+import { errorFields } from '../logger.ts'
 import type { Pepper } from '../secrets/pepper.ts'
 import { apiKeyRows } from '../codecs.ts'
 import type { apiKeys } from '../sqlite/tables.ts'
+import { characters } from '../formats/characters.ts'
 import { parseStored } from '../formats/stored-json.ts'
 import { checkWorkspaceId, isWorkspaceId } from '../workspace-id.ts'
 
@@ -33,7 +34,8 @@ const NO_KEY = 'no such API key'
 const NOT_VALID = 'no such API key, or it has expired'
 const VALID = sqlText`(expires_at is null or expires_at > ${clock()})`
 
-export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger): IdempotentApiKeys {
+export function createApiKeys(deps: ActionDeps, pepper: Pepper): IdempotentApiKeys {
+  const { db, logger } = deps
   async function find(hash: string | undefined): Promise<(Principal & { id: string; isUnnoted: boolean }) | undefined> {
     if (hash === undefined) return undefined
     const { rows } = await db.run<Row & { isUnnoted: number | boolean }>(sqlText`
@@ -61,18 +63,18 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
   }
 
   /** Commits the insert of a key. */
-  async function insert(transaction: Transaction, id: string, once: IdempotentChange | undefined): Promise<ApiKey> {
+  async function insert(transaction: ActionTransaction, id: string): Promise<ApiKey> {
     const made = transaction.add(selectKey(id))
-    once?.end(transaction, sqlText`select ${jsonRow(db, SHOWN)} from (${selectKey(id)}) as answered`)
+    transaction.answer(sqlText`select ${jsonRow(db, SHOWN)} from (${selectKey(id)}) as answered`)
     await transaction.commit(db)
     if (!made.rows[0]) throw new EngineError('not_found', NOT_VALID)
     return readKey<keyof ApiKey>(made.rows[0])
   }
 
   return {
-    async create({ once, ...options }) {
+    async create({ acting, ...options }) {
       checkNames('apiKeys.create', API_KEY_OPTIONS, options)
-      const { workspaceId, name = '', scopes = DEFAULT_SCOPES, expiresInMs } = options
+      const { workspaceId, name = '', scopes = DEFAULT_SCOPES, expiresInMs, by } = options
       checkWorkspaceId(workspaceId)
       const unknown = scopes.find((scope) => !ALL_SCOPES.includes(scope))
       if (unknown !== undefined) throw invalid(`scopes must be of ${ALL_SCOPES.join(', ')}; found ${unknown}`)
@@ -87,12 +89,12 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       const key = newApiKey()
       const expires = expiresInMs === undefined ? sqlText`null` : sqlText`${clock()} + ${expiresInMs}`
       const hash = await pepper.hashNew(key)
-      const transaction = new Transaction()
-      once?.begin(transaction)
+      const action = { verb: 'api_key.create', workspaceId, apiKeyId: id } as const
+      const transaction = new ActionTransaction(deps, action, { by, acting }).record()
       transaction.add(sqlText`
         insert into keepsend_api_keys (key_hash, id, workspace_id, name, scopes, created_at, expires_at)
         values (${hash}, ${id}, ${workspaceId}, ${name}, ${JSON.stringify(scopes)}, ${clock()}, ${expires})`)
-      return { ...(await insert(transaction, id, once)), key }
+      return { ...(await insert(transaction, id)), key }
     },
 
     async list(workspaceId, options = {}) {
@@ -108,21 +110,22 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       return rows.map((row) => readKey<keyof ApiKey>(row))
     },
 
-    async revoke(workspaceId, id, { once } = {}) {
+    async revoke(workspaceId, id, { acting, ...options } = {}) {
       checkWorkspaceId(workspaceId)
+      checkNames('apiKeys.revoke', BY_OPTION, options)
       await get(workspaceId, id, raw('1 = 1'), NO_KEY)
-      const transaction = new Transaction()
-      once?.begin(transaction)
-      const deleted = transaction.add(
-        sqlText`delete from keepsend_api_keys where id = ${id} and workspace_id = ${workspaceId}`,
-      )
-      once?.end(transaction, raw(`'null'`))
+      const isThis = sqlText`id = ${id} and workspace_id = ${workspaceId}`
+      const action = { verb: 'api_key.revoke', workspaceId, apiKeyId: id } as const
+      const transaction = new ActionTransaction(deps, action, { ...options, acting })
+      transaction.record(targetIn(db, 'keepsend_api_keys', isThis))
+      const deleted = transaction.add(sqlText`delete from keepsend_api_keys where ${isThis}`)
+      transaction.answer(raw(`'null'`))
       await transaction.commit(db)
       // Another request has deleted it since. Under an `Idempotency-Key` that is the answer which was stored.
-      if (deleted.changes === 0 && !once) throw new EngineError('not_found', NO_KEY)
+      if (deleted.changes === 0 && !acting?.once) throw new EngineError('not_found', NO_KEY)
     },
 
-    async rotate(workspaceId, id, { once, within, ...options } = {}) {
+    async rotate(workspaceId, id, { acting, within, ...options } = {}) {
       checkWorkspaceId(workspaceId)
       checkNames('apiKeys.rotate', API_KEY_ROTATE_OPTIONS, options)
       const { overlapMs = DEFAULT_OVERLAP_MS } = options
@@ -133,20 +136,22 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       const next = `key_${v7()}`
       const key = newApiKey()
       const hash = await pepper.hashNew(key)
-      const transaction = new Transaction()
-      once?.begin(transaction)
+      const isThis = sqlText`id = ${id} and workspace_id = ${workspaceId}`
+      const action = { verb: 'api_key.rotate', workspaceId, apiKeyId: id, newApiKeyId: next } as const
+      const transaction = new ActionTransaction(deps, action, { by: options.by, acting })
+      transaction.record(targetIn(db, 'keepsend_api_keys', sqlText`${isThis} and ${VALID}`))
       transaction.add(sqlText`
           insert into keepsend_api_keys (key_hash, id, workspace_id, name, scopes, created_at, expires_at)
           select cast(${hash} as text), cast(${next} as text), workspace_id, name, scopes, ${clock()}, ${clock()} + expires_at - created_at
-          from keepsend_api_keys where id = ${id} and workspace_id = ${workspaceId} and ${VALID}`)
+          from keepsend_api_keys where ${isThis} and ${VALID}`)
       transaction.add(sqlText`
           update keepsend_api_keys set expires_at = ${clock()} + ${overlapMs}
-          where id = ${id} and workspace_id = ${workspaceId} and (expires_at is null or expires_at > ${clock()} + ${overlapMs})`)
+          where ${isThis} and (expires_at is null or expires_at > ${clock()} + ${overlapMs})`)
       try {
-        return { ...(await insert(transaction, next, once)), key }
+        return { ...(await insert(transaction, next)), key }
       } catch (error) {
         // If the old one was revoked since, there is no new one to store as the answer, which fails the transaction.
-        if (once && !(error instanceof OutboxError)) await get(workspaceId, id, VALID, NOT_VALID)
+        if (acting?.once && !(error instanceof OutboxError)) await get(workspaceId, id, VALID, NOT_VALID)
         throw error
       }
     },
@@ -158,7 +163,7 @@ export function createApiKeys(db: OutboxDatabase, pepper: Pepper, logger: Logger
       if (!row) return undefined
       const { id, workspaceId, scopes, isUnnoted } = row
       if (isUnnoted) await use(id)
-      const principal = { workspaceId, scopes }
+      const principal = { workspaceId, scopes, name: id }
       keyIds().set(principal, id)
       return principal
     },
@@ -204,7 +209,7 @@ function readKey<Name extends keyof KeyRow>(row: Row): Pick<KeyRow, Name> & { sc
  * @throws {EngineError} `invalid_option`, naming what was found
  */
 export function checkPrincipal(found: unknown): Principal {
-  const { workspaceId, scopes }: { workspaceId?: unknown; scopes?: unknown } = Object(found)
+  const { workspaceId, scopes, name }: { workspaceId?: unknown; scopes?: unknown; name?: unknown } = Object(found)
   if (!isWorkspaceId(workspaceId)) {
     throw invalid(
       `authenticate must return a principal with a workspaceId of 1 to 255 characters; found ${typeof workspaceId}`,
@@ -215,7 +220,12 @@ export function checkPrincipal(found: unknown): Principal {
       `authenticate must return a principal whose scopes are a list of ${ALL_SCOPES.join(', ')}; found ${typeof scopes}`,
     )
   }
-  return { workspaceId, scopes }
+  if (name !== undefined && (typeof name !== 'string' || characters(name) > MAX_BY)) {
+    throw invalid(
+      `authenticate must return a principal whose name is a text of at most ${MAX_BY} characters; found ${typeof name}`,
+    )
+  }
+  return { workspaceId, scopes, name }
 }
 
 function invalid(message: string): EngineError {

@@ -1,11 +1,13 @@
 import type { OptionNames } from '@keepsend/outbox/internal'
-import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
+import { type ActingOption, BY_OPTION, type ByOption } from '../audit/action.ts'
 import type { Scope } from '../scopes.ts'
 
 /** The caller's workspace and what the caller may do there. */
 export interface Principal {
   workspaceId: string
   scopes: readonly Scope[]
+  /** Who it is, for the audit: at most 200 characters, such as the id of a user. The id of the key where it is an API key. */
+  name?: string | undefined
 }
 
 /**
@@ -32,7 +34,7 @@ export interface NewApiKey extends ApiKey {
   key: string
 }
 
-export interface ApiKeyOptions {
+export interface ApiKeyOptions extends ByOption {
   workspaceId: string
   /** At most 200 characters of well-formed text without a NUL. @default '' */
   name?: string | undefined
@@ -51,6 +53,7 @@ export const API_KEY_OPTIONS = {
   name: 'text',
   scopes: 'texts',
   expiresInMs: 'number',
+  ...BY_OPTION,
 } satisfies OptionNames<ApiKeyOptions>
 
 /** API keys of workspaces. A key is shown once; the table holds an HMAC of it. */
@@ -58,22 +61,22 @@ export interface ApiKeys {
   create(options: ApiKeyOptions): Promise<NewApiKey>
   /** Oldest first, expired ones included: `limit` (1–1,000, default 100) keys after the id `after`. */
   list(workspaceId: string, options?: { limit?: number | undefined; after?: string | undefined }): Promise<ApiKey[]>
-  revoke(workspaceId: string, id: string): Promise<void>
+  revoke(workspaceId: string, id: string, options?: ByOption): Promise<void>
   /**
    * Makes a new key with the name, scopes and lifetime of an old one, which stays valid for at most `overlapMs` more:
    * 0–604,800,000 ms, default 24 h.
    *
    * @throws {EngineError} `not_found` for a key that does not exist or has expired
    */
-  rotate(workspaceId: string, id: string, options?: { overlapMs?: number | undefined }): Promise<NewApiKey>
+  rotate(workspaceId: string, id: string, options?: ByOption & { overlapMs?: number | undefined }): Promise<NewApiKey>
   /** The principal of a `Bearer` key. A key with a wrong checksum is refused without a database query. */
   authenticate: Authenticate
 }
 
-/** The keys for the routes: with `once` a repeated request makes its change only once. */
+/** The keys for the routes: with `acting` a repeated request makes its change only once. */
 export interface IdempotentApiKeys extends ApiKeys {
-  create(options: ApiKeyOptions & IdempotentOption): Promise<NewApiKey>
-  revoke(workspaceId: string, id: string, options?: IdempotentOption): Promise<void>
+  create(options: ApiKeyOptions & ActingOption): Promise<NewApiKey>
+  revoke(workspaceId: string, id: string, options?: ByOption & ActingOption): Promise<void>
   /**
    * @param options.within the scopes of the caller
    * @throws {EngineError} `forbidden` for a key with a scope that is not among them
@@ -81,7 +84,7 @@ export interface IdempotentApiKeys extends ApiKeys {
   rotate(
     workspaceId: string,
     id: string,
-    options?: { overlapMs?: number | undefined; within?: readonly Scope[] | undefined } & IdempotentOption,
+    options?: ByOption & ActingOption & { overlapMs?: number | undefined; within?: readonly Scope[] | undefined },
   ): Promise<NewApiKey>
 }
 
@@ -89,7 +92,9 @@ export const API_KEY_LIST_OPTIONS = { limit: 'number', after: 'text' } satisfies
   Parameters<ApiKeys['list']>[1]
 >
 
-export const API_KEY_ROTATE_OPTIONS = { overlapMs: 'number' } satisfies OptionNames<Parameters<ApiKeys['rotate']>[2]>
+export const API_KEY_ROTATE_OPTIONS = { overlapMs: 'number', ...BY_OPTION } satisfies OptionNames<
+  Parameters<ApiKeys['rotate']>[2]
+>
 
 export const MAX_KEY_NAME = 200
 export const MAX_KEY_OVERLAP_MS = 604_800_000

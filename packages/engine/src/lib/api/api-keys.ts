@@ -3,7 +3,7 @@ import { checkWithin, readAnsweredKey } from '../access/api-key.ts'
 import type { ApiKey, NewApiKey } from '../access/api-keys.ts'
 import type { EngineRoutes } from '../engine-routes.ts'
 import { EngineError } from '../errors.ts'
-import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
+import type { Acting } from '../audit/action.ts'
 import { DEFAULT_SCOPES } from '../scopes.ts'
 import { apiKeyInput, apiKeySchema, newApiKeySchema, rotateKeyInput } from './api-key-schema.ts'
 import * as examples from './examples.ts'
@@ -80,12 +80,9 @@ export function apiKeyRoutes(engine: RouteEngine): EngineRoutes {
   const app = newRoutes()
 
   /** The answer with the key, if this request has made it: the stored one does not have it. */
-  async function answerKey(
-    c: Parameters<typeof answerOnce>[0],
-    make: (once: IdempotentChange | undefined) => Promise<NewApiKey>,
-  ) {
+  async function answerKey(c: Parameters<typeof answerOnce>[0], make: (acting: Acting) => Promise<NewApiKey>) {
     let own: NewApiKey | undefined
-    const answered = await answerOnce<ApiKey>(c, engine, async (once) => (own = await make(once)), readAnsweredKey)
+    const answered = await answerOnce<ApiKey>(c, engine, async (acting) => (own = await make(acting)), readAnsweredKey)
     return { ...show(answered), key: own?.id === answered.id ? own.key : null }
   }
 
@@ -104,7 +101,7 @@ export function apiKeyRoutes(engine: RouteEngine): EngineRoutes {
     if (scopes.length === 0) {
       throw new EngineError('invalid_request', 'scopes: this key has none that another gets by default; name them')
     }
-    const answer = await answerKey(c, (once) => apiKeys.create({ workspaceId, scopes, ...options, once }))
+    const answer = await answerKey(c, (acting) => apiKeys.create({ workspaceId, scopes, ...options, acting }))
     return c.json(answer, 201)
   })
 
@@ -114,7 +111,7 @@ export function apiKeyRoutes(engine: RouteEngine): EngineRoutes {
     await answerOnce(
       c,
       engine,
-      (once) => apiKeys.revoke(workspaceId, id, { once }),
+      (acting) => apiKeys.revoke(workspaceId, id, { acting }),
       () => undefined,
     )
     return c.body(null, 204)
@@ -124,7 +121,7 @@ export function apiKeyRoutes(engine: RouteEngine): EngineRoutes {
     const { workspaceId, scopes } = c.get('principal')
     const { id } = c.req.valid('param')
     const options = { ...c.req.valid('json'), within: scopes }
-    return c.json(await answerKey(c, (once) => apiKeys.rotate(workspaceId, id, { ...options, once })), 200)
+    return c.json(await answerKey(c, (acting) => apiKeys.rotate(workspaceId, id, { ...options, acting })), 200)
   })
 
   return app

@@ -3,6 +3,7 @@ import type { Authenticate, Principal } from '../access/api-keys.ts'
 import { EngineError, asEngineError } from '../errors.ts'
 import { UNSTORED, problemResponse } from '../problem.ts'
 import { apiKeyRoutes } from './api-keys.ts'
+import { auditRoutes } from './audit.ts'
 import { deliveryRoutes } from './deliveries.ts'
 import { attemptRoutes } from './attempts.ts'
 import { endpointProblemRoutes } from './endpoint-problems.ts'
@@ -68,6 +69,7 @@ export function createRoutes(
   app.route('/', endpointProblemRoutes(engine))
   app.route('/', statisticsRoutes(engine))
   app.route('/', workspaceRoutes(engine))
+  app.route('/', auditRoutes(engine))
   answerOtherMethods(app)
   // Not `notFound`: a host that mounts these routes has its own, but paths below the mount point are answered here.
   app.all('*', () => problemResponse(new EngineError('not_found', 'no such route')))

@@ -1,11 +1,11 @@
 import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox/internal'
-import { type ShownDelivery, readReplayed } from '../deliveries/delivery-columns.ts'
+import { type ShownDelivery, readMoved } from '../deliveries/delivery-columns.ts'
 import type { DeliveryState } from '../deliveries/delivery.ts'
 import { DELIVERY_STATUSES, HTTP_CLASSES } from '../deliveries/delivery-filter.ts'
-import { ERROR_CLASS_NAMES } from '../error-classes.ts'
+import { ERROR_CLASS_NAMES, explanationOf } from '../error-classes.ts'
 import { backgroundOf } from '../hono.ts'
-import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
+import type { Acting } from '../audit/action.ts'
 import * as bounded from './bounded.ts'
 import { answerOnce, idempotent } from './once.ts'
 import * as examples from './examples.ts'
@@ -90,6 +90,53 @@ const replay = defineRoute(
   { problems: ['not_retained', 'conflict'] },
 )
 
+const retryNow = defineRoute(
+  'deliveries:write',
+  {
+    method: 'post',
+    path: '/deliveries/{id}/retry-now',
+    operationId: 'retryDeliveryNow',
+    tags: ['Deliveries'],
+    summary: 'Send a delivery that is not settled now',
+    description:
+      'Whatever it waits for, within the limits of its endpoint. If that is disabled or paused, the answer says so. The outcome of an attempt in flight is ignored.',
+    request: { params: idParam, headers: idempotent },
+    responses: {
+      202: json('The delivery', deliverySchema, {
+        ...examples.delivery,
+        status: 'pending',
+        attempts: 3,
+        dueAt: examples.delivery.completedAt,
+        completedAt: null,
+      }),
+    },
+  },
+  { problems: ['not_retained', 'conflict'] },
+)
+
+const giveUp = defineRoute(
+  'deliveries:write',
+  {
+    method: 'post',
+    path: '/deliveries/{id}/give-up',
+    operationId: 'giveUpDelivery',
+    tags: ['Deliveries'],
+    summary: 'Fail a delivery that is not settled',
+    description: 'The outcome of an attempt in flight is ignored. A replay sends the delivery again.',
+    request: { params: idParam, headers: idempotent },
+    responses: {
+      200: json('The delivery', deliverySchema, {
+        ...examples.delivery,
+        attempts: 3,
+        lastError: 'given_up',
+        errorClass: 'given_up',
+        explanation: explanationOf('given_up'),
+      }),
+    },
+  },
+  { problems: ['not_retained', 'conflict'] },
+)
+
 export function deliveryRoutes(engine: RouteEngine): EngineRoutes {
   const { deliveries, dispatch } = engine
   const app = newRoutes()
@@ -114,12 +161,27 @@ export function deliveryRoutes(engine: RouteEngine): EngineRoutes {
   })
 
   app.openapi(replay, async (c) => {
-    const replayed = async (once: IdempotentChange | undefined): Promise<ShownDelivery> => {
-      const row = await deliveries.replay(c.get('principal').workspaceId, c.req.valid('param').id, { once })
+    const replayed = async (acting: Acting): Promise<ShownDelivery> => {
+      const row = await deliveries.replay(c.get('principal').workspaceId, c.req.valid('param').id, { acting })
       await dispatch(eventIdOf(row.id), backgroundOf(c))
       return row
     }
-    return c.json(toDelivery(await answerOnce(c, engine, replayed, readReplayed)), 202)
+    return c.json(toDelivery(await answerOnce(c, engine, replayed, readMoved)), 202)
+  })
+
+  app.openapi(retryNow, async (c) => {
+    const { workspaceId } = c.get('principal')
+    const { id } = c.req.valid('param')
+    const retried = (acting: Acting): Promise<ShownDelivery> =>
+      deliveries.retryNow(workspaceId, id, { acting, background: backgroundOf(c) })
+    return c.json(toDelivery(await answerOnce(c, engine, retried, readMoved)), 202)
+  })
+
+  app.openapi(giveUp, async (c) => {
+    const { workspaceId } = c.get('principal')
+    const { id } = c.req.valid('param')
+    const givenUp = (acting: Acting): Promise<ShownDelivery> => deliveries.giveUp(workspaceId, id, { acting })
+    return c.json(toDelivery(await answerOnce(c, engine, givenUp, readMoved)), 200)
   })
 
   return app

@@ -35,6 +35,7 @@ const TAGS = [
   { name: 'Deliveries', description: 'A delivery is one event on its way to one endpoint' },
   { name: 'Problems', description: 'The failed attempts at one endpoint with one error, counted together' },
   { name: 'Workspaces', description: 'The tenants of the installation, for its operators' },
+  { name: 'Audit', description: 'The actions of people, each with who acted and on what' },
   { name: 'Health', description: 'Whether the server works' },
 ]
 

@@ -1,8 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import type { EngineRoutes } from '../engine-routes.ts'
-import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
+import { type Acting, MAX_BY } from '../audit/action.ts'
 import { PROBLEM_STATES, readAnswered } from '../problems/endpoint-problem.ts'
-import { MAX_BY } from '../problems/problem-store.ts'
 import * as bounded from './bounded.ts'
 import { endpointProblemSchema } from './endpoint-problem-schema.ts'
 import * as examples from './examples.ts'
@@ -110,15 +109,14 @@ export function endpointProblemRoutes(engine: RouteEngine): EngineRoutes {
     const { workspaceId } = c.get('principal')
     const { id } = c.req.valid('param')
     const options = c.req.valid('json')
-    const acknowledged = (once: IdempotentChange | undefined) =>
-      problems.acknowledge(workspaceId, id, { ...options, once })
+    const acknowledged = (acting: Acting) => problems.acknowledge(workspaceId, id, { ...options, acting })
     return c.json(toEndpointProblem(await answerOnce(c, engine, acknowledged, readAnswered)), 200)
   })
 
   app.openapi(resolve, async (c) => {
     const { workspaceId } = c.get('principal')
     const { id } = c.req.valid('param')
-    const resolved = (once: IdempotentChange | undefined) => problems.resolve(workspaceId, id, { once })
+    const resolved = (acting: Acting) => problems.resolve(workspaceId, id, { acting })
     return c.json(toEndpointProblem(await answerOnce(c, engine, resolved, readAnswered)), 200)
   })
 

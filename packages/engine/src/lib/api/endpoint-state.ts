@@ -4,7 +4,7 @@ import type { Principal } from '../access/api-keys.ts'
 import { readShown } from '../endpoints/endpoint-columns.ts'
 import type { Endpoint } from '../endpoints/endpoint.ts'
 import { backgroundOf } from '../hono.ts'
-import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
+import type { Acting } from '../audit/action.ts'
 import { MAX_MANUAL_PAUSE_MS } from '../backlog/pause.ts'
 import { etagOf } from './etag.ts'
 import * as examples from './examples.ts'
@@ -118,7 +118,7 @@ export function endpointStateRoutes(engine: RouteEngine): EngineRoutes {
 
   async function changed(
     c: Context<{ Variables: { principal: Principal } }>,
-    change: (once: IdempotentChange | undefined) => Promise<Endpoint>,
+    change: (acting: Acting) => Promise<Endpoint>,
   ): Promise<ReturnType<typeof showEndpoint>> {
     const endpoint = await answerOnce(c, engine, change, readShown)
     c.header('etag', etagOf(endpoint))
@@ -128,29 +128,29 @@ export function endpointStateRoutes(engine: RouteEngine): EngineRoutes {
   app.openapi(enable, async (c) => {
     const { workspaceId } = c.get('principal')
     const { id } = c.req.valid('param')
-    const enabled = (once: IdempotentChange | undefined): Promise<Endpoint> =>
-      endpoints.setStatus(workspaceId, id, 'enabled', { once, background: backgroundOf(c) })
+    const enabled = (acting: Acting): Promise<Endpoint> =>
+      endpoints.setStatus(workspaceId, id, 'enabled', { acting, background: backgroundOf(c) })
     return c.json(await changed(c, enabled), 200)
   })
 
   app.openapi(disable, async (c) => {
     const { workspaceId } = c.get('principal')
     const { id } = c.req.valid('param')
-    return c.json(await changed(c, (once) => endpoints.setStatus(workspaceId, id, 'disabled', { once })), 200)
+    return c.json(await changed(c, (acting) => endpoints.setStatus(workspaceId, id, 'disabled', { acting })), 200)
   })
 
   app.openapi(pause, async (c) => {
     const { workspaceId } = c.get('principal')
     const { id } = c.req.valid('param')
     const options = c.req.valid('json')
-    return c.json(await changed(c, (once) => endpoints.pause(workspaceId, id, { ...options, once })), 200)
+    return c.json(await changed(c, (acting) => endpoints.pause(workspaceId, id, { ...options, acting })), 200)
   })
 
   app.openapi(resume, async (c) => {
     const { workspaceId } = c.get('principal')
     const { id } = c.req.valid('param')
-    const resumed = (once: IdempotentChange | undefined): Promise<Endpoint> =>
-      endpoints.resume(workspaceId, id, { once, background: backgroundOf(c) })
+    const resumed = (acting: Acting): Promise<Endpoint> =>
+      endpoints.resume(workspaceId, id, { acting, background: backgroundOf(c) })
     return c.json(await changed(c, resumed), 200)
   })
 

@@ -80,7 +80,7 @@ export function endpointByUidRoutes(engine: RouteEngine): EngineRoutes {
     }>(
       c,
       engine,
-      (once) => endpoints.upsert(workspaceId, uid, c.req.valid('json'), { ...options, once }),
+      (acting) => endpoints.upsert(workspaceId, uid, c.req.valid('json'), { ...options, acting }),
       async (answer) => {
         const shown = readShown(answer)
         if (shown.version !== FIRST_VERSION) return { endpoint: shown, isNew: false }

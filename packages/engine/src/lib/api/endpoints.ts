@@ -4,7 +4,7 @@ import { countReplayed } from '../deliveries/delivery-columns.ts'
 import { readShown } from '../endpoints/endpoint-columns.ts'
 import type { Endpoint } from '../endpoints/endpoint.ts'
 import { backgroundOf } from '../hono.ts'
-import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
+import type { Acting } from '../audit/action.ts'
 import { msOf } from './bounded.ts'
 import { replayInput } from './delivery-schemas.ts'
 import * as examples from './examples.ts'
@@ -165,7 +165,7 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
     const { endpoint, secret } = await answerOnce<{ endpoint: Endpoint; secret: string | null }>(
       c,
       engine,
-      (once) => endpoints.create(workspaceId, c.req.valid('json'), { once }),
+      (acting) => endpoints.create(workspaceId, c.req.valid('json'), { acting }),
       async (answer) => {
         const shown = readShown(answer)
         return { endpoint: shown, secret: await firstSecretAgain(engine, shown) }
@@ -196,8 +196,8 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
     const { workspaceId } = c.get('principal')
     const ifVersion = readIfMatch(c.req.valid('header')['If-Match'])
     const { id } = c.req.valid('param')
-    const change = (once: IdempotentChange | undefined): Promise<Endpoint> =>
-      endpoints.update(workspaceId, id, c.req.valid('json'), { ifVersion, once })
+    const change = (acting: Acting): Promise<Endpoint> =>
+      endpoints.update(workspaceId, id, c.req.valid('json'), { ifVersion, acting })
     const endpoint = await answerOnce(c, engine, change, readShown)
     c.header('etag', etagOf(endpoint))
     return c.json(showEndpoint(endpoint), 200)
@@ -210,7 +210,7 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
     await answerOnce(
       c,
       engine,
-      (once) => endpoints.delete(workspaceId, id, { ifVersion, once }),
+      (acting) => endpoints.delete(workspaceId, id, { ifVersion, acting }),
       () => undefined,
     )
     return c.body(null, 204)
@@ -222,7 +222,7 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
     const sent = await answerOnce(
       c,
       engine,
-      (once) => engine.publishTest(workspaceId, id, { once, background: backgroundOf(c) }),
+      (acting) => engine.publishTest(workspaceId, id, { acting, background: backgroundOf(c) }),
       (deliveryId) => ({ eventId: eventIdOf(deliveryId) }),
     )
     return c.json({ eventId: sent.eventId }, 202)
@@ -235,8 +235,8 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
     const result = await answerOnce(
       c,
       engine,
-      (once) =>
-        deliveries.replayEndpoint(c.get('principal').workspaceId, filter, { once, background: backgroundOf(c) }),
+      (acting) =>
+        deliveries.replayEndpoint(c.get('principal').workspaceId, filter, { acting, background: backgroundOf(c) }),
       countReplayed,
     )
     return c.json(result, 202)

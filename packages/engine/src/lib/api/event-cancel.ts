@@ -34,7 +34,7 @@ export function eventCancelRoutes(engine: RouteEngine): EngineRoutes {
     const { workspaceId } = c.get('principal')
     const { id } = c.req.valid('param')
     return c.json(
-      await answerOnce(c, engine, (once) => engine.cancelEvent(workspaceId, id, { once }), readCancelled),
+      await answerOnce(c, engine, ({ once }) => engine.cancelEvent(workspaceId, id, { once }), readCancelled),
       200,
     )
   })

@@ -1,5 +1,6 @@
 import type { z } from '@hono/zod-openapi'
 import type { apiKeySchema } from './api-key-schema.ts'
+import type { auditSchema } from './audit-schema.ts'
 import type { endpointProblemSchema } from './endpoint-problem-schema.ts'
 import type { attemptSchema, deliverySchema, endpointSchema } from './schemas.ts'
 import type { workspaceSchema } from './workspace-schema.ts'
@@ -113,6 +114,18 @@ export const endpointProblem = {
   lastError: attempt.error,
   lastDeliveryId: DELIVERY_ID,
 } satisfies z.infer<typeof endpointProblemSchema>
+
+export const auditEntry = {
+  id: 'aud_019ac2d4-1b2c-7d3e-8f40-516273849506',
+  at: '2026-11-26T16:05:31.020Z',
+  by: 'key_019ab1c2-3d4e-7f50-8a6b-7c8d9e0f1a2b',
+  verb: 'delivery.retry_now',
+  endpointId: ENDPOINT_ID,
+  deliveryId: DELIVERY_ID,
+  problemId: null,
+  apiKeyId: null,
+  newApiKeyId: null,
+} satisfies z.infer<typeof auditSchema>
 
 export const secret = {
   scheme: 'v1',

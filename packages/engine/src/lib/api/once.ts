@@ -1,13 +1,9 @@
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { Principal } from '../access/api-keys.ts'
+import type { Acting } from '../audit/action.ts'
 import { idempotencyKeyOf } from '../hono.ts'
-import {
-  type IdempotentChange,
-  type IdempotentDeps,
-  createIdempotentChange,
-  makeIdempotent,
-} from '../idempotency/idempotent-change.ts'
+import { type IdempotentDeps, createIdempotentChange, makeIdempotent } from '../idempotency/idempotent-change.ts'
 
 /** 255 characters in quotes, each escaped by a backslash. */
 const MAX_KEY_HEADER = 512
@@ -31,20 +27,22 @@ export const idempotent = z.object({
  * Makes the change of a route once for each `Idempotency-Key`, and returns its answer: that of this request, or that of the
  * earlier one.
  *
+ * @param make gets the caller, for the audit, and its key
  * @param read reads the stored answer of the change
  */
 export async function answerOnce<T>(
   c: Context<{ Variables: { principal: Principal } }>,
   { db, logger, idempotencyRecords }: IdempotentDeps,
-  make: (once: IdempotentChange | undefined) => Promise<T>,
+  make: (acting: Acting) => Promise<T>,
   read: (answer: string) => T | Promise<T>,
 ): Promise<T> {
-  const key = await idempotencyKeyOf(c, c.get('principal').workspaceId)
+  const principal = c.get('principal')
+  const key = await idempotencyKeyOf(c, principal.workspaceId)
   // Not a path: these routes store only a part of their answer, which `findStoredResponse` must not find.
   const own = key && { ...key, route: `api:${key.route}` }
   const { made, stored } = await makeIdempotent({ db, logger, idempotencyRecords }, own, async (hashed) => {
     const once = hashed && createIdempotentChange(db, hashed)
-    const answer = await make(once)
+    const answer = await make({ principal: principal.name, once })
     return once ? read(once.answer) : answer
   })
   if (!stored) return made

@@ -10,7 +10,8 @@ import type { IdempotentProblemStore } from '../problems/problem-store.ts'
 import type { Engine, PublishResult } from '../engine-api.ts'
 import { EngineError, type EngineErrorCode } from '../errors.ts'
 import type { BackgroundOption } from '../publish/dispatch.ts'
-import type { IdempotentDeps, IdempotentOption } from '../idempotency/idempotent-change.ts'
+import type { ActingOption, ByOption } from '../audit/action.ts'
+import type { IdempotentDeps } from '../idempotency/idempotent-change.ts'
 import { problemResponse } from '../problem.ts'
 import { MAX_BODY_BYTES, readBody, takeBody } from './body.ts'
 import { describeProblems } from './input-problems.ts'
@@ -32,11 +33,11 @@ export interface RouteEngine
   deliveries: IdempotentDeliveryStore
   problems: IdempotentProblemStore
   cancelEvent: CancelEvent
-  sendTest(workspaceId: string, endpointId: string, options?: TestOptions & IdempotentOption): Promise<TestAttempt>
+  sendTest(workspaceId: string, endpointId: string, options?: TestOptions & ActingOption): Promise<TestAttempt>
   publishTest(
     workspaceId: string,
     endpointId: string,
-    options?: BackgroundOption & IdempotentOption,
+    options?: BackgroundOption & ByOption & ActingOption,
   ): Promise<PublishResult>
 }
 

@@ -96,7 +96,7 @@ export function secretRoutes(engine: RouteEngine): EngineRoutes {
     const secret = await answerOnce<Shown<string | null>>(
       c,
       engine,
-      (once) => endpoints.rotateSecret(workspaceId, id, { ...c.req.valid('json'), once }),
+      (acting) => endpoints.rotateSecret(workspaceId, id, { ...c.req.valid('json'), acting }),
       async (answer) => {
         const shown = readRotated(answer)
         return { ...shown, secret: await secretAgain(engine, { workspaceId, id }, shown) }
@@ -106,7 +106,8 @@ export function secretRoutes(engine: RouteEngine): EngineRoutes {
   })
 
   app.openapi(reveal, async (c) => {
-    const secrets = await endpoints.secrets(c.get('principal').workspaceId, c.req.valid('param').id)
+    const { workspaceId, name: principal } = c.get('principal')
+    const secrets = await endpoints.revealSecrets(workspaceId, c.req.valid('param').id, { by: principal })
     return c.json({ data: secrets.map(showSecret<string>) }, 200)
   })
 

@@ -7,6 +7,8 @@ import { classOf, explanationOf } from '../error-classes.ts'
 import { HOLD_REASONS } from '../backlog/hold-reason.ts'
 import type { Attempt } from '../history/attempt-list.ts'
 import type { EndpointProblem } from '../problems/endpoint-problem.ts'
+import type { AuditEntry } from '../audit/audit-store.ts'
+import type { auditSchema } from './audit-schema.ts'
 import type { endpointProblemSchema } from './endpoint-problem-schema.ts'
 import type { Page } from '../page.ts'
 import { showPage } from './page.ts'
@@ -94,6 +96,10 @@ export function toEndpointProblem({
     firstSeenAt: iso(firstSeenAt),
     lastSeenAt: iso(lastSeenAt),
   }
+}
+
+export function toAuditEntry({ workspaceId: _, at, ...entry }: AuditEntry): z.infer<typeof auditSchema> {
+  return { ...entry, at: iso(at) }
 }
 
 export const ATTEMPT_PREFIX = 'att_'

@@ -60,7 +60,7 @@ export function testEventRoutes(engine: RouteEngine): EngineRoutes {
     const sent = await answerOnce<TestAttempt>(
       c,
       engine,
-      (once) => engine.sendTest(workspaceId, id, { ...c.req.valid('json'), once }),
+      (acting) => engine.sendTest(workspaceId, id, { ...c.req.valid('json'), acting }),
       // This route has stored it.
       (answer) => JSON.parse(answer) as TestAttempt,
     )

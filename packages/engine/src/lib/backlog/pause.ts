@@ -1,5 +1,6 @@
 import type { ClaimRef, OutboxDatabase } from '@keepsend/outbox'
 import { type OptionNames, type SqlText, clock, raw, sqlText } from '@keepsend/outbox/internal'
+import { BY_OPTION, type ByOption } from '../audit/action.ts'
 import { checkBounds, checkNames } from '../errors.ts'
 
 /**
@@ -8,12 +9,12 @@ import { checkBounds, checkNames } from '../errors.ts'
  * a pause only moves forward. It ends at its time, or when a person resumes or enables the endpoint or changes its URL; a
  * success does not end it.
  */
-export interface PauseOptions {
+export interface PauseOptions extends ByOption {
   /** From now, in ms: 1,000–2,592,000,000 (30 days). @default 3_600_000 (1 hour) */
   forMs?: number | undefined
 }
 
-export const PAUSE_OPTIONS = { forMs: 'number' } satisfies OptionNames<PauseOptions>
+export const PAUSE_OPTIONS = { forMs: 'number', ...BY_OPTION } satisfies OptionNames<PauseOptions>
 
 const DAY_MS = 86_400_000
 const DEFAULT_PAUSE_MS = 3_600_000

@@ -69,6 +69,14 @@ export function addProbe(
   return transaction.add<ResumedRow>(resumeStatement(db, { endpointId: id, limit: 1, guard, afterMs: graceMs }))
 }
 
+/** Makes a row that a person has just made due the probe of its endpoint, if the circuit is open: otherwise it would be held again. */
+export function probeNow({ id, gen, endpointId }: { id: string; gen: number; endpointId: string }): SqlText {
+  return sqlText`
+    update keepsend_endpoints set probe_id = ${id}
+    where id = ${endpointId} and circuit = 'open'
+      and exists (select 1 from pending_events where id = ${id} and gen = ${gen} and status = 'pending')`
+}
+
 /**
  * The id from which the next probe is searched. If the last failed delivery is of the older half, it is the newest row, so
  * that a thousand undeliverable old rows do not delay the recovery; otherwise it is at a random time between both ends.

@@ -24,11 +24,11 @@ const SHOWN = [
 /** The default `limit` of one replay of an endpoint. */
 export const MAX_REPLAYED = 1000
 
-/** A delivery without its payload, as the API shows it and as the stored answer of its replay contains it. */
+/** A delivery without its payload, as the API shows it and as the stored answer of an action contains it. */
 export type ShownDelivery = Pick<Delivery, (typeof SHOWN)[number]>
 
 /**
- * Selects a delivery that a replay has moved to this `gen`, or inserted, as one text for a stored answer; {@link readReplayed}
+ * Selects a delivery that a replay has moved to this `gen`, or inserted, as one text for a stored answer; {@link readMoved}
  * parses it.
  */
 export function selectReplayed(
@@ -36,14 +36,18 @@ export function selectReplayed(
   { id, workspaceId, gen }: Pick<PendingEvent, 'id' | 'workspaceId'> & { gen: number | undefined },
 ): SqlText {
   const inGen = gen === undefined ? raw('') : sqlText`and gen = ${gen}`
-  return sqlText`
-    select ${jsonRow(db, SHOWN)} from (
-      select ${pendingEvents.some('replayed', SHOWN)} from pending_events as replayed
-      where id = ${id} and workspace_id = ${workspaceId} ${inGen} and status = 'pending') as answered`
+  return selectMoved(db, sqlText`id = ${id} and workspace_id = ${workspaceId} ${inGen} and status = 'pending'`)
 }
 
-/** Parses the delivery that a replay stored as its answer. */
-export function readReplayed(answer: string): ShownDelivery {
+/** Selects a delivery as one text for a stored answer. */
+export function selectMoved(db: OutboxDatabase, where: SqlText): SqlText {
+  return sqlText`
+    select ${jsonRow(db, SHOWN)} from (
+      select ${pendingEvents.some('moved', SHOWN)} from pending_events as moved where ${where}) as answered`
+}
+
+/** Parses the delivery that an action stored as its answer. */
+export function readMoved(answer: string): ShownDelivery {
   return pendingEvents.read(readRow(SHOWN, answer)) as ShownDelivery
 }
 

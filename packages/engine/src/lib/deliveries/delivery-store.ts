@@ -1,28 +1,22 @@
 import type { DeliveryState } from './delivery.ts'
-import { type OutboxDatabase, OutboxError, Transaction } from '@keepsend/outbox'
-import {
-  type OptionNames,
-  type Row,
-  type SqlText,
-  pendingEvents,
-  replayStatement,
-  sqlText,
-} from '@keepsend/outbox/internal'
-import { MAX_REPLAYED, STATE, selectReplayed, toDelivery, toState } from './delivery-columns.ts'
+import { Transaction } from '@keepsend/outbox'
+import { type OptionNames, replayStatement, sqlText } from '@keepsend/outbox/internal'
+import { MAX_REPLAYED } from './delivery-columns.ts'
 import { readDeliveriesOf } from './event-deliveries.ts'
-import { insertAgain, whyNotRetained } from './insert-again.ts'
+import { createReplay } from './replay-delivery.ts'
+import { type MoveDeliveryDeps, type RetryNowOptions, createMoveDelivery } from './move-delivery.ts'
 import { type DeliveryListDeps, type DeliveryLists, createDeliveryLists } from './delivery-list.ts'
 import { type DeliveryWithAttempts, type FoundDelivery, findDelivery, findWithAttempts } from './find-delivery.ts'
+import { type ActingOption, ActionTransaction, BY_OPTION, type ByOption, targetIn } from '../audit/action.ts'
 import { EngineError, checkNames } from '../errors.ts'
 import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.ts'
 import { HOLD_REASONS } from '../backlog/hold-reason.ts'
 import type { HoldReason } from '../outcome.ts'
 import { lockEndpoints } from '../backlog/locks.ts'
-import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
 import { resumeWithin } from '../backlog/resume-due.ts'
 import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
 
-/** Reads and replays retained deliveries. Each method is scoped to one workspace; some reads may be to all. */
+/** Reads and moves retained deliveries. Each method is scoped to one workspace; some reads may be to all. */
 export interface DeliveryStore extends DeliveryLists {
   /**
    * Reads a delivery; with `history` also one that was delivered and deleted, without its payload.
@@ -42,7 +36,22 @@ export interface DeliveryStore extends DeliveryLists {
    *
    * @throws {EngineError} `not_retained`: it or its payload is no longer stored; `conflict`: it is not settled
    */
-  replay(workspaceId: string, id: string): Promise<DeliveryState>
+  replay(workspaceId: string, id: string, options?: ByOption): Promise<DeliveryState>
+  /**
+   * Sends a delivery that is not settled now, whatever it waits for: in line in its lane, within the rate limit and the concurrency
+   * of its endpoint. An attempt in flight does not count, and its outcome is ignored. While the circuit of the endpoint is open,
+   * the delivery is its probe.
+   *
+   * @throws {EngineError} `not_retained`: there is no such delivery; `conflict`: it is settled, or its endpoint takes nothing
+   */
+  retryNow(workspaceId: string, id: string, options?: RetryNowOptions): Promise<DeliveryState>
+  /**
+   * Fails a delivery that is not settled as `given_up`. The outcome of an attempt in flight is ignored. It is retained, and can be
+   * replayed, like any failed one.
+   *
+   * @throws {EngineError} `not_retained`: there is no such delivery; `conflict`: it is settled
+   */
+  giveUp(workspaceId: string, id: string, options?: ByOption): Promise<DeliveryState>
   /**
    * Sends failed deliveries of one endpoint again, in the order in which they failed, at most `limit` (1–10,000, default
    * 1,000). Repeat the call while `more`. They are held and resumed in batches, so that a replay does not delay new events.
@@ -58,11 +67,13 @@ export interface DeliveryStore extends DeliveryLists {
   listByEvent(workspaceId: string, eventId: string): Promise<EventDeliveries>
 }
 
-export const REPLAY_ENDPOINT_OPTIONS = { limit: 'number', ...BACKGROUND_OPTIONS } satisfies OptionNames<
-  Parameters<DeliveryStore['replayEndpoint']>[2]
->
+export const REPLAY_ENDPOINT_OPTIONS = {
+  limit: 'number',
+  ...BACKGROUND_OPTIONS,
+  ...BY_OPTION,
+} satisfies OptionNames<Parameters<DeliveryStore['replayEndpoint']>[2]>
 
-export interface ReplayEndpointOptions extends BackgroundOption {
+export interface ReplayEndpointOptions extends BackgroundOption, ByOption {
   /** @default 1000 */
   limit?: number | undefined
 }
@@ -95,20 +106,23 @@ export interface EventDeliveries {
 
 /** The store with the options of the routes: a replay under an idempotency key is made once. */
 export interface IdempotentDeliveryStore extends DeliveryStore {
-  replay(workspaceId: string, id: string, options?: IdempotentOption): Promise<DeliveryState>
+  retryNow(workspaceId: string, id: string, options?: RetryNowOptions & ActingOption): Promise<DeliveryState>
+  giveUp(workspaceId: string, id: string, options?: ByOption & ActingOption): Promise<DeliveryState>
+  replay(workspaceId: string, id: string, options?: ByOption & ActingOption): Promise<DeliveryState>
   replayEndpoint(
     workspaceId: string,
     filter: ReplayEndpointFilter,
-    options?: ReplayEndpointOptions & IdempotentOption,
+    options?: ReplayEndpointOptions & ActingOption,
   ): Promise<{ count: number; more: boolean }>
 }
 
-/** @param resumeFirst resumes the first held rows of an endpoint, and dispatches them in the background */
-export function createDeliveryStore(
-  db: OutboxDatabase,
-  deps: DeliveryListDeps,
-  resumeFirst: (endpointId: string, background: BackgroundOption['background']) => Promise<void>,
-): IdempotentDeliveryStore {
+interface DeliveryStoreDeps extends DeliveryListDeps, MoveDeliveryDeps {
+  /** Resumes the first held rows of an endpoint, and dispatches them in the background. */
+  resumeFirst: (endpointId: string, background: BackgroundOption['background']) => Promise<void>
+}
+
+export function createDeliveryStore(deps: DeliveryStoreDeps): IdempotentDeliveryStore {
+  const { db, logger, history, resumeFirst } = deps
   async function requireEndpoint(workspaceId: string, endpointId: string): Promise<void> {
     checkWorkspaceId(workspaceId)
     const { rows } = await db.run(
@@ -117,65 +131,21 @@ export function createDeliveryStore(
     if (!rows[0]) throw new EngineError('not_found', 'no such endpoint')
   }
 
-  async function find(workspaceId: string, id: string, columns: SqlText): Promise<Row | undefined> {
-    checkWorkspaceId(workspaceId)
-    const { rows } = await db.run(
-      sqlText`select ${columns} from pending_events where id = ${id} and workspace_id = ${workspaceId}`,
-    )
-    return rows[0]
-  }
-
-  async function read(workspaceId: string, id: string, columns: SqlText): Promise<Row> {
-    const row = await find(workspaceId, id, columns)
-    if (!row) throw new EngineError('not_retained', 'this delivery does not exist, or is no longer stored')
-    return row
-  }
-
-  const stateOf = async (workspaceId: string, id: string): Promise<DeliveryState | undefined> => {
-    const row = await find(workspaceId, id, STATE)
-    return row && toState(row)
-  }
-
   return {
     ...createDeliveryLists(db, deps),
 
     async get(scope, id) {
-      return findDelivery(db, { id, workspaceId: readScope(scope) }, deps.history)
+      return findDelivery(db, { id, workspaceId: readScope(scope) }, history)
     },
 
     async getWithAttempts(scope, id) {
-      return findWithAttempts(db, { id, workspaceId: readScope(scope) }, deps.history)
+      return findWithAttempts(db, { id, workspaceId: readScope(scope) }, history)
     },
 
-    async replay(workspaceId, id, { once } = {}) {
-      const stored = await stateOf(workspaceId, id)
-      const { history } = deps
-      const key = { workspaceId, id }
-      const replaying = stored
-        ? replayStatement(db, { ids: [id], workspaceId })
-        : history?.events && insertAgain(db, history, key)
-      if (!replaying) throw await whyNotRetained(db, history, key)
-      const transaction = new Transaction()
-      once?.begin(transaction)
-      const replayed = transaction.add(replaying)
-      once?.end(transaction, selectReplayed(db, { ...key, gen: stored && stored.gen + 1 }))
-      const refused = await transaction.commit(db).then(
-        () => replayed.rows.length === 0,
-        (error: unknown) => {
-          // If the delivery was not replayed there is no row to store as the answer, which fails the transaction; if another
-          // replay has inserted its row, the insert fails.
-          if ((once || !stored) && !(error instanceof OutboxError)) return error
-          throw error
-        },
-      )
-      const row = await stateOf(workspaceId, id)
-      if (!row) throw await whyNotRetained(db, history, key)
-      if (refused === false) return row
-      if (refused !== true && row.completedAt !== null) throw refused
-      throw new EngineError('conflict', `the delivery is ${row.status}: only a settled one can be replayed`)
-    },
+    replay: createReplay(deps, history),
+    ...createMoveDelivery(deps),
 
-    async replayEndpoint(workspaceId, filter, { once, ...options } = {}) {
+    async replayEndpoint(workspaceId, filter, { acting, ...options } = {}) {
       // A misspelt filter would replay too many deliveries.
       checkNames('the filter of deliveries.replayEndpoint', REPLAY_ENDPOINT_FILTER, filter)
       checkNames('deliveries.replayEndpoint', REPLAY_ENDPOINT_OPTIONS, options)
@@ -184,21 +154,23 @@ export function createDeliveryStore(
       await requireEndpoint(workspaceId, endpointId)
       const failed = { endpointId, workspaceId, settledAfter, settledBefore }
       const holdFor: HoldReason = 'replay'
-      /** Replays in one transaction and returns the number of rows. */
-      const replay = async (most: number): Promise<number> => {
-        const transaction = new Transaction()
-        once?.begin(transaction)
+      const action = { verb: 'endpoint.replay', workspaceId, endpointId } as const
+      const isThis = sqlText`id = ${endpointId} and workspace_id = ${workspaceId}`
+      const first = new ActionTransaction({ db, logger }, action, { ...options, acting })
+      first.record(targetIn(db, 'keepsend_endpoints', isThis))
+      /** Replays in one transaction, the first time in that of the action, and returns the number of rows. */
+      const replay = async (most: number, transaction: Transaction): Promise<number> => {
         transaction.addAll(lockEndpoints(db, [endpointId]))
         const replaying = replayStatement(db, failed, { limit: most, holdFor })
-        const replayed = once ? { rows: [] } : transaction.add(replaying)
-        once?.endCounted(transaction, replaying)
+        const replayed = acting?.once ? { rows: [] } : transaction.add(replaying)
+        acting?.once?.endCounted(transaction, replaying)
         transaction.add(resumeWithin(db, endpointId, HOLD_REASONS[holdFor].resumeWithinMs))
         await transaction.commit(db)
         await resumeFirst(endpointId, background)
         return replayed.rows.length
       }
       // A request under an idempotency key is one transaction: its stored answer commits with it.
-      const count = once ? await replay(limit) : await inBatches(limit, replay)
+      const count = acting?.once ? await replay(limit, first) : await inBatches(limit, replay, first)
       return { count, more: count === limit }
     },
 
@@ -208,8 +180,8 @@ export function createDeliveryStore(
       const [first] = deliveries
       if (!first) throw new EngineError('not_retained', 'no delivery of this event exists, or is still stored')
       // Read once: all deliveries of an event send the same payload.
-      const { payload, contentType } = toDelivery(await read(workspaceId, first.id, pendingEvents.all))
-      return { payload, contentType, deliveries, complete }
+      const { payload, contentType } = await findDelivery(db, { id: first.id, workspaceId }, undefined)
+      return { payload: payload ?? '', contentType, deliveries, complete }
     },
   }
 }
@@ -221,11 +193,16 @@ const REPLAY_BATCH = 250
  * Works in batches, and pauses after each for as long as it took: another process that waits for SQLite's write lock only
  * polls for it, and would rarely find it free otherwise.
  */
-async function inBatches(limit: number, work: (most: number) => Promise<number>): Promise<number> {
-  for (let count = 0; ;) {
+async function inBatches(
+  limit: number,
+  work: (most: number, transaction: Transaction) => Promise<number>,
+  first: Transaction,
+): Promise<number> {
+  let transaction = first
+  for (let count = 0; ; transaction = new Transaction()) {
     const most = Math.min(REPLAY_BATCH, limit - count)
     const beganAt = Date.now()
-    const done = await work(most)
+    const done = await work(most, transaction)
     count += done
     if (done < most || count === limit) return count
     await new Promise((resolve) => {

@@ -1,4 +1,4 @@
-import { type OutboxDatabase, type TakenEvent, Transaction } from '@keepsend/outbox'
+import type { OutboxDatabase, TakenEvent } from '@keepsend/outbox'
 import { type OptionNames, onlyRow, rowId, sqlText } from '@keepsend/outbox/internal'
 import type { Endpoint } from '../endpoints/endpoint.ts'
 import { classOf } from '../error-classes.ts'
@@ -8,14 +8,14 @@ import type { Attempt } from '../history/attempt-list.ts'
 import { readHistory } from '../history/history-options.ts'
 import { MAX_ERROR, micros, textOf } from '../history/record-attempts.ts'
 import { type RecordedTest, recordTestStatement } from '../history/record-test.ts'
-import type { IdempotentChange, IdempotentOption } from '../idempotency/idempotent-change.ts'
+import { type ActingOption, ActionTransaction, BY_OPTION, type ByOption } from '../audit/action.ts'
 import { errorFields } from '../logger.ts'
 import type { DeliveryOutcome } from '../outcome.ts'
 import { type PreparedEvent, prepareEvent } from '../publish/event.ts'
 import { type DeliverDeps, deliverEvent } from './deliver.ts'
 import { createTestSlots } from './test-slots.ts'
 
-export interface TestOptions {
+export interface TestOptions extends ByOption {
   /** Any type that a publish may have, whether the endpoint is subscribed to it or not. @default 'test' */
   type?: string | undefined
   /** @default a message, and the id of the endpoint */
@@ -24,7 +24,12 @@ export interface TestOptions {
   signal?: AbortSignal | undefined
 }
 
-export const TEST_OPTIONS = { type: 'text', data: 'any', signal: 'any' } satisfies OptionNames<TestOptions>
+export const TEST_OPTIONS = {
+  type: 'text',
+  data: 'any',
+  signal: 'any',
+  ...BY_OPTION,
+} satisfies OptionNames<TestOptions>
 
 /** The attempt of a test. Its outcome is `delivered` or `failed`. */
 export type TestAttempt = Omit<Attempt, 'id' | 'gen'>
@@ -46,23 +51,26 @@ export function createSendTest({ db, delivering, find }: SendTestDeps) {
   const deps: DeliverDeps = { ...delivering, history: shown && { ...shown, responses: 'all' } }
   const slots = createTestSlots()
 
-  async function attempt(event: PreparedEvent, endpointId: string, once?: IdempotentChange): Promise<TestAttempt> {
+  async function attempt(
+    event: PreparedEvent,
+    endpointId: string,
+    { by, acting }: ByOption & ActingOption,
+  ): Promise<TestAttempt> {
     const { rows } = await db.run<{ now: number }>(sqlText`select ms as "now" from keepsend_clock`)
     const row = rowOf(event, endpointId, onlyRow(rows).now)
     const test = testOf(row, await deliverEvent(deps, row, { now: row.createdAt, isTest: true }))
     const answer = shownTest(test)
     const isRecorded = history && (history.attempts === 'all' || test.outcome !== 'delivered')
-    const transaction = new Transaction()
-    once?.begin(transaction)
+    const action = { verb: 'endpoint.test', workspaceId: row.workspaceId, endpointId, deliveryId: row.id } as const
+    const transaction = new ActionTransaction({ db, logger }, action, { by, acting }).record()
     if (isRecorded) {
       const isStored = history.responses === 'all' || (history.responses === 'failed' && test.outcome !== 'delivered')
       const response = isStored ? test.response : { timing: test.response?.timing }
       transaction.add(recordTestStatement(db, { ...test, response }))
     }
-    once?.end(transaction, sqlText`cast(${JSON.stringify(answer)} as text)`)
-    if (transaction.isEmpty) return answer
+    transaction.answer(sqlText`cast(${JSON.stringify(answer)} as text)`)
     await transaction.commit(db).catch((error: unknown) => {
-      if (once) throw asEngineError(error)
+      if (acting?.once) throw asEngineError(error)
       const ids = { deliveryId: row.id, endpointId, workspaceId: row.workspaceId }
       logger.error({ ...ids, ...errorFields(error) }, 'failed to record a test; it was sent')
     })
@@ -72,7 +80,7 @@ export function createSendTest({ db, delivering, find }: SendTestDeps) {
   return async (
     workspaceId: string,
     endpointId: string,
-    { once, ...options }: TestOptions & IdempotentOption = {},
+    { acting, ...options }: TestOptions & ActingOption = {},
   ): Promise<TestAttempt> => {
     checkNames('engine.sendTest', TEST_OPTIONS, options)
     const { type = TEST_TYPE, data = { message: 'This is a test event.', endpointId }, signal } = options
@@ -80,7 +88,7 @@ export function createSendTest({ db, delivering, find }: SendTestDeps) {
     if (!delivering.sender) throw new EngineError('conflict', NO_SENDER)
     const event = prepareEvent({ type, workspaceId, data })
     signal?.throwIfAborted()
-    const sent = slots.run(workspaceId, () => attempt(event, endpointId, once))
+    const sent = slots.run(workspaceId, () => attempt(event, endpointId, { by: options.by, acting }))
     return signal ? unlessAborted(sent, signal) : sent
   }
 }

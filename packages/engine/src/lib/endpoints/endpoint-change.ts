@@ -1,19 +1,20 @@
-import { type OutboxDatabase, OutboxError, type SqlResult, Transaction } from '@keepsend/outbox'
+import { type OutboxDatabase, OutboxError, type SqlResult } from '@keepsend/outbox'
 import { type OptionNames, clock, sqlText } from '@keepsend/outbox/internal'
+import { type ActingOption, type ActionDeps, ActionTransaction, BY_OPTION, type ByOption } from '../audit/action.ts'
+import type { AuditVerb } from '../audit-verbs.ts'
 import { EngineError } from '../errors.ts'
-import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
 
 /** Options of a change of an endpoint. */
-export interface ChangeOptions {
+export interface ChangeOptions extends ByOption {
   /** The `version` that the caller has read: if the endpoint has another by now, the change is refused. @default any */
   ifVersion?: number | undefined
 }
 
-export const CHANGE_OPTIONS = { ifVersion: 'number' } satisfies OptionNames<ChangeOptions>
+export const CHANGE_OPTIONS = { ifVersion: 'number', ...BY_OPTION } satisfies OptionNames<ChangeOptions>
 
 /** A change of an endpoint, in one transaction. */
 export interface EndpointChange {
-  readonly transaction: Transaction
+  readonly transaction: ActionTransaction
   /** After the commit: whether the endpoint exists. */
   readonly bumped: SqlResult
   /** @throws {EngineError} `precondition_failed` when the endpoint's version is not `ifVersion` */
@@ -22,15 +23,15 @@ export interface EndpointChange {
 
 /**
  * Begins a change of an endpoint. The transaction raises the version first and so locks the row: concurrent changes commit
- * one after the other, and each sees the other's writes.
+ * one after the other, and each sees the other's writes. Its action is not recorded yet.
  */
 export function changeOf(
-  { workspaceId, id }: { workspaceId: string; id: string },
-  { ifVersion }: ChangeOptions = {},
-  once?: IdempotentChange,
+  deps: ActionDeps,
+  { workspaceId, id, verb }: { workspaceId: string; id: string; verb: AuditVerb },
+  options: ChangeOptions & ActingOption,
 ): EndpointChange {
-  const transaction = new Transaction()
-  once?.begin(transaction)
+  const { ifVersion } = options
+  const transaction = new ActionTransaction(deps, { verb, workspaceId, endpointId: id }, options)
   const isThisEndpoint = sqlText`id = ${id} and workspace_id = ${workspaceId}`
   // With another version the column becomes null, which it must not be: every database then refuses the whole transaction.
   const next =

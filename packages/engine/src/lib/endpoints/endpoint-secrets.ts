@@ -1,11 +1,11 @@
-import type { OutboxDatabase } from '@keepsend/outbox'
 import { type OptionNames, type SqlText, clock, onlyRow, raw, sqlText } from '@keepsend/outbox/internal'
 import { fromCompatSecret, toCompatSecret } from '../signing/compat-signature.ts'
 import type { SealedHeaders } from './endpoint-headers.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import { EngineError } from '../errors.ts'
+import { type ActingOption, type ActionDeps, BY_OPTION, type ByOption } from '../audit/action.ts'
 import { changeOf } from './endpoint-change.ts'
-import { type IdempotentChange, jsonRow, readRow } from '../idempotency/idempotent-change.ts'
+import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 import { secretRows } from '../codecs.ts'
 import { type Place, deleteSecrets, insertSecret } from '../secrets/secret-statements.ts'
 import type { SecretStore, StoredSecret } from '../secrets/secret-store.ts'
@@ -28,14 +28,14 @@ export interface EndpointSecret {
   expiresAt: number | null
 }
 
-export interface RotateOptions {
+export interface RotateOptions extends ByOption {
   /** How long older secrets sign beside the new one, at most: 0–604,800,000 ms. @default 86_400_000 (24 h) */
   overlapMs?: number | undefined
   /** The scheme whose secret is rotated. @default the first of the endpoint's `signatures` */
   scheme?: SignatureScheme | undefined
 }
 
-export const ROTATE_OPTIONS = { overlapMs: 'number', scheme: 'text' } satisfies OptionNames<RotateOptions>
+export const ROTATE_OPTIONS = { overlapMs: 'number', scheme: 'text', ...BY_OPTION } satisfies OptionNames<RotateOptions>
 
 /** 24 h for a receiver to install the new secret. */
 const DEFAULT_SECRET_OVERLAP_MS = 86_400_000
@@ -58,12 +58,13 @@ export interface EndpointSecrets {
   headerKey(endpoint: Place, headers: SealedHeaders): Promise<SqlText[]>
   dropHeaderKey(endpoint: Place): SqlText
   list(endpoint: Place): Promise<EndpointSecret[]>
-  rotate(endpoint: Endpoint, options: RotateOptions, once?: IdempotentChange): Promise<EndpointSecret>
+  rotate(endpoint: Endpoint, options: RotateOptions & ActingOption): Promise<EndpointSecret>
 }
 
 type SigningInput = Pick<EndpointInput, 'signatures' | 'compatSignature' | 'secret'>
 
-export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): EndpointSecrets {
+export function createEndpointSecrets(deps: ActionDeps, store: SecretStore): EndpointSecrets {
+  const { db } = deps
   async function list({ id, workspaceId }: Place): Promise<EndpointSecret[]> {
     const { rows } = await db.run<StoredSecret & EndpointSecret>(sqlText`
       select ${secretRows.all}
@@ -121,7 +122,10 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
 
     dropHeaderKey: (endpoint) => deleteSecrets(db, endpoint, ['headers']),
 
-    async rotate(endpoint, { overlapMs = DEFAULT_SECRET_OVERLAP_MS, scheme = endpoint.signatures[0] ?? 'v1' }, once) {
+    async rotate(
+      endpoint,
+      { overlapMs = DEFAULT_SECRET_OVERLAP_MS, scheme = endpoint.signatures[0] ?? 'v1', by, acting },
+    ) {
       if (!Number.isInteger(overlapMs) || overlapMs < 0 || overlapMs > MAX_SECRET_OVERLAP_MS) {
         throw invalid(
           `overlapMs must be a whole number from 0 to ${MAX_SECRET_OVERLAP_MS} (7 days); found ${overlapMs}`,
@@ -143,7 +147,7 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
         const isFree = sqlText`not exists (
           select 1 from keepsend_secrets as other
           where other.endpoint_id = ${id} and other.scheme = ${scheme} and other.version >= ${version})`
-        const change = changeOf(endpoint, {}, once)
+        const change = changeOf(deps, { workspaceId, id, verb: 'endpoint.rotate_secret' }, { by, acting })
         const { transaction, bumped } = change
         transaction.add(sqlText`
             update keepsend_secrets set expires_at = ${clock()} + ${overlapMs}
@@ -152,17 +156,17 @@ export function createEndpointSecrets(db: OutboxDatabase, store: SecretStore): E
         const inserted = transaction.add(insertSecret(endpoint, { scheme, version, ...sealed }, isFree))
         transaction.add(sqlText`delete from keepsend_secrets where endpoint_id = ${id} and expires_at <= ${clock()}`)
         // If another rotation has taken the version this selects nothing, and the whole transaction is refused.
-        once?.end(
-          transaction,
-          sqlText`
-            select ${jsonRow(db, STORED_COLUMNS)} from (
-              select ${secretRows.some('made', STORED_COLUMNS)} from keepsend_secrets as made
-              where endpoint_id = ${id} and scheme = ${scheme} and version = ${version} and secret = ${sealed.secret}) as answered`,
-        )
+        const made = sqlText`
+          keepsend_secrets as made
+          where endpoint_id = ${id} and scheme = ${scheme} and version = ${version} and secret = ${sealed.secret}`
+        transaction.answer(sqlText`
+          select ${jsonRow(db, STORED_COLUMNS)} from (
+            select ${secretRows.some('made', STORED_COLUMNS)} from ${made}) as answered`)
+        transaction.record(sqlText`select 1 from ${made}`)
         try {
           await change.commit(db)
         } catch (error) {
-          if (!once || (await countSecrets(id, scheme)).newest < version) throw error
+          if (!acting?.once || (await countSecrets(id, scheme)).newest < version) throw error
           continue
         }
         if (bumped.changes === 0) throw new EngineError('not_found', 'no such endpoint')

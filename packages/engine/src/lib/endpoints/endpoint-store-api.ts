@@ -1,10 +1,10 @@
 import type { OptionNames, OptionsOf } from '@keepsend/outbox/internal'
+import { type ActingOption, BY_OPTION, type ByOption } from '../audit/action.ts'
 import type { ChangeOptions } from './endpoint-change.ts'
 import type { EndpointSecret, RotateOptions } from './endpoint-secrets.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import type { EventMatch, UnplacedEvent } from './match-event.ts'
-import type { BackgroundOption } from '../publish/dispatch.ts'
-import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
+import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.ts'
 import type { PauseOptions } from '../backlog/pause.ts'
 
 /** The endpoints of all workspaces. Each method sees only those of its workspace; others are `not_found`. */
@@ -14,7 +14,7 @@ export interface EndpointStore {
    *
    * @throws {EngineError} `conflict` if another endpoint of the workspace has the `uid`; `too_many_endpoints`
    */
-  create(workspaceId: string, input: EndpointInput): Promise<{ endpoint: Endpoint; secret: string }>
+  create(workspaceId: string, input: EndpointInput, options?: ByOption): Promise<{ endpoint: Endpoint; secret: string }>
   get(workspaceId: string, id: string): Promise<Endpoint>
   /** The endpoint with your own id. */
   getByUid(workspaceId: string, uid: string): Promise<Endpoint>
@@ -51,7 +51,7 @@ export interface EndpointStore {
    * Enabling closes the circuit, ends a pause and resumes held deliveries in batches; disabling holds those that exist and
    * those that are published.
    */
-  setStatus(workspaceId: string, id: string, status: Endpoint['status'], options?: BackgroundOption): Promise<Endpoint>
+  setStatus(workspaceId: string, id: string, status: Endpoint['status'], options?: StateOptions): Promise<Endpoint>
   /**
    * Until the pause ends no attempt begins and deliveries are held; attempts in flight finish. A longer pause that a person
    * or the receiver requested stays in force.
@@ -60,7 +60,7 @@ export interface EndpointStore {
    */
   pause(workspaceId: string, id: string, options?: PauseOptions): Promise<Endpoint>
   /** Ends the pause, whether a person or the receiver requested it, and resumes held deliveries in batches. The circuit stays as it is. */
-  resume(workspaceId: string, id: string, options?: BackgroundOption): Promise<Endpoint>
+  resume(workspaceId: string, id: string, options?: StateOptions): Promise<Endpoint>
   /**
    * Makes a new secret; older ones sign beside it for `overlapMs` and then expire. At most ten of a scheme are active: an
    * eleventh is refused as `conflict`, because dropping the oldest would break receivers that still use it.
@@ -72,9 +72,16 @@ export interface EndpointStore {
    * @throws {EngineError} the codes of an invalid event
    */
   matchEvent(workspaceId: string, id: string, event: UnplacedEvent): Promise<EventMatch>
-  /** The active secrets, by scheme, the newest first. */
+  /** The active secrets, by scheme, the newest first. To show them to a person use {@link revealSecrets}. */
   secrets(workspaceId: string, id: string): Promise<EndpointSecret[]>
+  /** The active secrets, as {@link secrets}, for a person: the audit records that they were read. */
+  revealSecrets(workspaceId: string, id: string, options?: ByOption): Promise<EndpointSecret[]>
 }
+
+/** Options of enabling, disabling and resuming an endpoint. */
+export interface StateOptions extends BackgroundOption, ByOption {}
+
+export const STATE_OPTIONS = { ...BACKGROUND_OPTIONS, ...BY_OPTION } satisfies OptionNames<StateOptions>
 
 /** The `uid` is given beside them. A secret of your own can be given to `create` alone. */
 export type UpsertInput = Omit<EndpointInput, 'uid' | 'secret'>
@@ -94,34 +101,34 @@ export const ENDPOINT_LIST_OPTIONS = { limit: 'number', after: 'text' } satisfie
   Parameters<EndpointStore['list']>[1]
 >
 
-/** The store that the routes use: with `once` a repeated request makes its change only once. */
+/** The store that the routes use: with `acting` a repeated request makes its change only once. */
 export interface IdempotentEndpointStore extends EndpointStore {
   create(
     workspaceId: string,
     input: EndpointInput,
-    options?: IdempotentOption,
+    options?: ByOption & ActingOption,
   ): Promise<{ endpoint: Endpoint; secret: string }>
   update(
     workspaceId: string,
     id: string,
     change: OptionsOf<Omit<EndpointInput, 'secret'>>,
-    options?: ChangeOptions & IdempotentOption,
+    options?: ChangeOptions & ActingOption,
   ): Promise<Endpoint>
   /** @param options.mustExist changes an endpoint that exists, and creates none */
   upsert(
     workspaceId: string,
     uid: string,
     input: UpsertInput,
-    options?: ChangeOptions & IdempotentOption & { mustExist?: boolean | undefined },
+    options?: ChangeOptions & ActingOption & { mustExist?: boolean | undefined },
   ): Promise<UpsertResult>
-  delete(workspaceId: string, id: string, options?: ChangeOptions & IdempotentOption): Promise<void>
+  delete(workspaceId: string, id: string, options?: ChangeOptions & ActingOption): Promise<void>
   setStatus(
     workspaceId: string,
     id: string,
     status: Endpoint['status'],
-    options?: BackgroundOption & IdempotentOption,
+    options?: StateOptions & ActingOption,
   ): Promise<Endpoint>
-  pause(workspaceId: string, id: string, options?: PauseOptions & IdempotentOption): Promise<Endpoint>
-  resume(workspaceId: string, id: string, options?: BackgroundOption & IdempotentOption): Promise<Endpoint>
-  rotateSecret(workspaceId: string, id: string, options?: RotateOptions & IdempotentOption): Promise<EndpointSecret>
+  pause(workspaceId: string, id: string, options?: PauseOptions & ActingOption): Promise<Endpoint>
+  resume(workspaceId: string, id: string, options?: StateOptions & ActingOption): Promise<Endpoint>
+  rotateSecret(workspaceId: string, id: string, options?: RotateOptions & ActingOption): Promise<EndpointSecret>
 }

@@ -1,6 +1,7 @@
-import { type OutboxDatabase, OutboxError, Transaction } from '@keepsend/outbox'
-import { clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox/internal'
+import { type OutboxDatabase, OutboxError } from '@keepsend/outbox'
+import { type SqlText, clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox/internal'
 import { v7 } from 'uuid'
+import { ActionTransaction, BY_OPTION, targetIn } from '../audit/action.ts'
 import type { CheckUrl } from '../url-policy/check-url.ts'
 import { ENDPOINT_LIST_OPTIONS, type EndpointsById } from './endpoint-store-api.ts'
 import { checkCredentials, sealCredentials } from './endpoint-credentials.ts'
@@ -8,16 +9,15 @@ import { sealHeaders } from './endpoint-headers.ts'
 import { ROTATE_OPTIONS, createEndpointSecrets } from './endpoint-secrets.ts'
 import { checkEndpoint } from './check-endpoint.ts'
 import { asUidTaken } from './endpoint-uid.ts'
-import type { Endpoint, EndpointInput } from './endpoint.ts'
+import type { Endpoint } from './endpoint.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
-import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.ts'
+import type { BackgroundOption } from '../publish/dispatch.ts'
 import { resetHealth } from '../health/circuit-breaker.ts'
 import { asSameName, checkDistinct, headerNamesOf, namesHeaders, refuseSameNameStatement } from './header-names.ts'
 import { CHANGE_OPTIONS, changeOf } from './endpoint-change.ts'
+import { type BeginAction, type CommitAction, type EndpointKey, createEndpointStates } from './endpoint-state.ts'
 import { matchEvent } from './match-event.ts'
 import { failOrphansStatement } from '../backlog/orphans.ts'
-import { END_PAUSE, pauseSet, readPauseOptions } from '../backlog/pause.ts'
-import type { IdempotentChange } from '../idempotency/idempotent-change.ts'
 import {
   SHOWN_COLUMNS,
   attemptsOf,
@@ -31,11 +31,13 @@ import {
 } from './endpoint-columns.ts'
 import { asLimit, checkSubscriptions } from './endpoint-limits.ts'
 import type { Limits } from '../limits.ts'
+import type { Logger } from '../logger.ts'
 import { lockedEndpointsOf } from '../backlog/locks.ts'
 import type { SecretStore } from '../secrets/secret-store.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 
 interface EndpointStoreSettings {
+  logger: Logger
   defaultAttempts: number
   maxAgeMs: number
   limits: Limits
@@ -51,24 +53,26 @@ export function createEndpointStore(
   db: OutboxDatabase,
   secretStore: SecretStore,
   checkUrl: CheckUrl,
-  { defaultAttempts, maxAgeMs, limits, canUseTls }: EndpointStoreSettings,
+  { logger, defaultAttempts, maxAgeMs, limits, canUseTls }: EndpointStoreSettings,
   onChange: (id: string) => void,
   resumeHeld: (id: string, background: BackgroundOption['background']) => Promise<void>,
 ): EndpointsById {
-  const endpointSecrets = createEndpointSecrets(db, secretStore)
+  const deps = { db, logger }
+  const endpointSecrets = createEndpointSecrets(deps, secretStore)
 
-  /** Commits a change. */
-  async function commit(
-    endpoint: Pick<Endpoint, 'id' | 'workspaceId'> & Pick<EndpointInput, 'uid'>,
-    change: Pick<Transaction, 'commit'>,
-    once: IdempotentChange | undefined,
-  ): Promise<void> {
+  const targetOf = ({ workspaceId, id }: EndpointKey): SqlText =>
+    targetIn(db, 'keepsend_endpoints', sqlText`id = ${id} and workspace_id = ${workspaceId}`)
+
+  const begin: BeginAction = ({ workspaceId, id }, verb, options) =>
+    new ActionTransaction(deps, { verb, workspaceId, endpointId: id }, options).record(targetOf({ workspaceId, id }))
+
+  const commit: CommitAction = async (endpoint, change, acting) => {
     try {
       await change.commit(db)
     } catch (failure) {
       const error = await asUidTaken(db, endpoint, asSameName(asLimit(failure, limits)))
       // An endpoint that was deleted meanwhile has no answer to store: `get` throws `not_found`.
-      if (once && !(error instanceof OutboxError)) await get(endpoint.workspaceId, endpoint.id)
+      if (acting?.once && !(error instanceof OutboxError)) await get(endpoint.workspaceId, endpoint.id)
       throw error
     }
     onChange(endpoint.id)
@@ -86,7 +90,8 @@ export function createEndpointStore(
   return {
     get,
 
-    async create(workspaceId, input, { once } = {}) {
+    async create(workspaceId, input, { acting, ...options } = {}) {
+      checkNames('endpoints.create', BY_OPTION, options)
       checkWorkspaceId(workspaceId)
       checkEndpoint(input, checkUrl, maxAgeMs)
       checkCredentials(input, { checkUrl, canUseTls })
@@ -101,8 +106,8 @@ export function createEndpointStore(
       const headers = await sealHeaders(input.headers ?? {})
       const headerKey = await endpointSecrets.headerKey({ workspaceId, id }, headers)
       const credentials = await sealCredentials({ db, store: secretStore }, { workspaceId, id }, input)
-      const transaction = new Transaction()
-      once?.begin(transaction)
+      const action = { verb: 'endpoint.create', workspaceId, endpointId: id } as const
+      const transaction = new ActionTransaction(deps, action, { ...options, acting }).record()
       transaction.add(sqlText`
           insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
             max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, compat_format,
@@ -115,7 +120,7 @@ export function createEndpointStore(
             ${credentials.columns.tls ?? null}, ${uid}, ${JSON.stringify(metadata)}, ${clock()}, ${clock()})`)
       transaction.add(subscribe(db, { workspaceId, id, isNew: true }, limits))
       transaction.addAll([...secrets.map(({ statement }) => statement), ...headerKey, ...credentials.statements])
-      once?.end(transaction, selectShown(db, { workspaceId, id }))
+      transaction.answer(selectShown(db, { workspaceId, id }))
       await transaction.commit(db).catch(async (error: unknown) => {
         throw await asUidTaken(db, { workspaceId, id, uid }, asLimit(error, limits))
       })
@@ -135,7 +140,7 @@ export function createEndpointStore(
       return rows.map(toEndpoint)
     },
 
-    async update(workspaceId, id, input, { once, ...options } = {}) {
+    async update(workspaceId, id, input, { acting, ...options } = {}) {
       checkNames('endpoints.update', CHANGE_OPTIONS, options)
       checkEndpoint(input, checkUrl, maxAgeMs)
       const before = await get(workspaceId, id)
@@ -147,8 +152,9 @@ export function createEndpointStore(
         ? [endpointSecrets.dropHeaderKey(before), ...(await endpointSecrets.headerKey(before, headers))]
         : []
       const credentials = await sealCredentials({ db, store: secretStore }, before, input)
-      const changing = changeOf({ workspaceId, id }, options, once)
+      const changing = changeOf(deps, { workspaceId, id, verb: 'endpoint.update' }, { ...options, acting })
       const { transaction, bumped } = changing
+      transaction.record(targetOf({ workspaceId, id }))
       const isThisEndpoint = sqlText`id = ${id} and workspace_id = ${workspaceId}`
       // A new URL starts with a clean health; the comparison is with the URL that the row has when this commits.
       if (input.url !== undefined) transaction.add(resetHealth(id, sqlText`${isThisEndpoint} and url <> ${input.url}`))
@@ -164,76 +170,33 @@ export function createEndpointStore(
         transaction.add(subscribe(db, { workspaceId, id }, limits))
       }
       transaction.addAll([...secrets, ...headerKey, ...credentials.statements])
-      once?.end(transaction, selectShown(db, { workspaceId, id }))
-      await commit({ workspaceId, id, uid: input.uid }, changing, once)
+      transaction.answer(selectShown(db, { workspaceId, id }))
+      await commit({ workspaceId, id, uid: input.uid }, changing, acting)
       if (bumped.changes === 0) throw new EngineError('not_found', 'no such endpoint')
       return get(workspaceId, id)
     },
 
-    async delete(workspaceId, id, { once, ...options } = {}) {
+    async delete(workspaceId, id, { acting, ...options } = {}) {
       checkNames('endpoints.delete', CHANGE_OPTIONS, options)
       await get(workspaceId, id)
       const ofThisEndpoint = sqlText`endpoint_id in (select id from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId})`
-      const changing = changeOf({ workspaceId, id }, options, once)
+      const changing = changeOf(deps, { workspaceId, id, verb: 'endpoint.delete' }, { ...options, acting })
       const { transaction } = changing
+      transaction.record(targetOf({ workspaceId, id }))
       transaction.add(sqlText`delete from keepsend_subscriptions where ${ofThisEndpoint}`)
       transaction.add(sqlText`delete from keepsend_secrets where ${ofThisEndpoint}`)
       transaction.add(sqlText`delete from keepsend_problems where ${ofThisEndpoint}`)
       transaction.add(sqlText`delete from keepsend_endpoints where id = ${id} and workspace_id = ${workspaceId}`)
       transaction.add(failOrphansStatement(db, id))
-      once?.end(transaction, raw(`'null'`))
-      await commit({ workspaceId, id }, changing, once)
+      transaction.answer(raw(`'null'`))
+      await commit({ workspaceId, id }, changing, acting)
     },
 
-    async setStatus(workspaceId, id, status, { once, ...options } = {}) {
-      checkNames('endpoints.setStatus', BACKGROUND_OPTIONS, options)
-      await get(workspaceId, id)
-      const enabled = status === 'enabled'
-      const transaction = new Transaction()
-      once?.begin(transaction)
-      transaction.add(sqlText`
-          update keepsend_endpoints set status = ${status}, disabled_reason = ${enabled ? null : 'manual'},
-            disabled_at = ${enabled ? null : clock()}, version = version + 1, resume_at = ${enabled ? clock() : null}, updated_at = ${clock()}
-          where id = ${id} and workspace_id = ${workspaceId} and (status <> ${status} ${raw(enabled ? `or circuit = 'open' or paused_until is not null` : '')})`)
-      if (enabled) transaction.add(resetHealth(id))
-      once?.end(transaction, selectShown(db, { workspaceId, id }))
-      await commit({ workspaceId, id }, transaction, once)
-      if (enabled) await resumeHeld(id, options.background)
-      return get(workspaceId, id)
-    },
+    ...createEndpointStates({ db, get, begin, commit, resumeHeld }),
 
-    async pause(workspaceId, id, { once, ...options } = {}) {
-      const { forMs } = readPauseOptions(options)
-      await get(workspaceId, id)
-      const transaction = new Transaction()
-      once?.begin(transaction)
-      transaction.add(sqlText`
-          update keepsend_endpoints set pause_requested_at = null, ${pauseSet(db, sqlText`${clock()} + cast(${forMs} as bigint)`)},
-            version = version + 1, updated_at = ${clock()}
-          where id = ${id} and workspace_id = ${workspaceId}`)
-      once?.end(transaction, selectShown(db, { workspaceId, id }))
-      await commit({ workspaceId, id }, transaction, once)
-      return get(workspaceId, id)
-    },
-
-    async resume(workspaceId, id, { once, ...options } = {}) {
-      checkNames('endpoints.resume', BACKGROUND_OPTIONS, options)
-      await get(workspaceId, id)
-      const transaction = new Transaction()
-      once?.begin(transaction)
-      transaction.add(sqlText`
-          update keepsend_endpoints set ${END_PAUSE}, resume_at = case when status = 'enabled' then ${clock()} end,
-            version = version + 1, updated_at = ${clock()}
-          where id = ${id} and workspace_id = ${workspaceId} and paused_until is not null`)
-      once?.end(transaction, selectShown(db, { workspaceId, id }))
-      await commit({ workspaceId, id }, transaction, once)
-      await resumeHeld(id, options.background)
-      return get(workspaceId, id)
-    },
-
-    async rotateSecret(workspaceId, id, { once, ...options } = {}) {
+    async rotateSecret(workspaceId, id, { acting, ...options } = {}) {
       checkNames('endpoints.rotateSecret', ROTATE_OPTIONS, options)
-      const secret = await endpointSecrets.rotate(await get(workspaceId, id), options, once)
+      const secret = await endpointSecrets.rotate(await get(workspaceId, id), { ...options, acting })
       onChange(id)
       return secret
     },
@@ -244,6 +207,14 @@ export function createEndpointStore(
 
     async secrets(workspaceId, id) {
       return endpointSecrets.list(await get(workspaceId, id))
+    },
+
+    async revealSecrets(workspaceId, id, options = {}) {
+      checkNames('endpoints.revealSecrets', BY_OPTION, options)
+      const endpoint = await get(workspaceId, id)
+      // Before they are read: no secret is shown whose reading is not recorded.
+      await begin(endpoint, 'endpoint.reveal_secrets', options).commit(db)
+      return endpointSecrets.list(endpoint)
     },
   }
 }

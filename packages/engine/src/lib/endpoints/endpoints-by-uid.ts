@@ -34,7 +34,7 @@ export function createEndpoints(...of: Parameters<typeof createEndpointStore>): 
       return toEndpoint(rows[0])
     },
 
-    async upsert(workspaceId, uid, input, { once, mustExist = false, ...options } = {}) {
+    async upsert(workspaceId, uid, input, { acting, mustExist = false, ...options } = {}) {
       checkWorkspaceId(workspaceId)
       checkUid(uid)
       checkNames('an endpoint by its uid', UPSERT_OPTIONS, input)
@@ -47,8 +47,9 @@ export function createEndpoints(...of: Parameters<typeof createEndpointStore>): 
           throw new EngineError('precondition_failed', `no endpoint has the uid ${JSON.stringify(uid)}`)
         }
         try {
-          if (id === undefined) return { ...(await endpoints.create(workspaceId, parts, { once })), isNew: true }
-          return { endpoint: await endpoints.update(workspaceId, id, parts, { ...options, once }), isNew: false }
+          if (id === undefined)
+            return { ...(await endpoints.create(workspaceId, parts, { by: options.by, acting })), isNew: true }
+          return { endpoint: await endpoints.update(workspaceId, id, parts, { ...options, acting }), isNew: false }
         } catch (error) {
           // Somebody else has created it since, or deleted it.
           if (!(error instanceof EngineError && (error.code === 'conflict' || error.code === 'not_found'))) throw error

@@ -1,13 +1,7 @@
 import type { OutboxDatabase, RetainedPayloads } from '@keepsend/outbox'
 import { BEHIND_EVERY_EVENT, type DialectName, type SqlText, clock, raw, sqlText } from '@keepsend/outbox/internal'
+import { firstIdAt } from '../id-at.ts'
 import { deleteEvents } from './delete-events.ts'
-
-/** The smallest event id of a time, as `firstEventIdAt` makes it. */
-const FIRST_ID_AT: Record<DialectName, (ms: SqlText) => SqlText> = {
-  sqlite: (ms) => sqlText`'evt_' || printf('%08x-%04x', (${ms}) >> 16, (${ms}) & 65535)`,
-  postgres: (ms) =>
-    sqlText`'evt_' || lpad(to_hex((${ms}) >> 16), 8, '0') || '-' || lpad(to_hex((${ms}) & 65535), 4, '0')`,
-}
 
 /** The id above which an event is within its retention, and above `after`. */
 export function leastEventId(
@@ -15,7 +9,7 @@ export function leastEventId(
   retentionMs: number,
   after: string | undefined,
 ): SqlText {
-  const first = FIRST_ID_AT[dialect.name](sqlText`${clock()} - ${retentionMs}`)
+  const first = firstIdAt(dialect.name, 'evt_', sqlText`${clock()} - ${retentionMs}`)
   return after === undefined ? first : sqlText`${dialect.greatest}(${BY_BYTES[dialect.name](after)}, ${first})`
 }
 
@@ -33,7 +27,7 @@ export function cleanupEvents(
   { retentionMs, limit }: { retentionMs: number; limit: number },
 ): Promise<number> {
   const { dialect } = db
-  const idAt = FIRST_ID_AT[dialect.name]
+  const idAt = (ms: SqlText): SqlText => firstIdAt(dialect.name, 'evt_', ms)
   const oldest = sqlText`${clock()} - ${retentionMs}`
   const first = (where: SqlText): SqlText => sqlText`
     select event.id, event.workspace_id, event.created_at from keepsend_events as event

@@ -1,5 +1,6 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type OptionNames, type OptionsOf, type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
+import { type ActionDeps, ActionTransaction, BY_OPTION, type ByOption } from '../audit/action.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import { hasIndex } from '../has-index.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
@@ -27,22 +28,24 @@ export interface WorkspaceStore {
    *
    * @throws {EngineError} `not_retained`: the engine has no `history`, or D1 lacks the index that finds the attempts of a workspace
    */
-  setRetention(workspaceId: string, retention: OptionsOf<WorkspaceRetention> | null): Promise<void>
+  setRetention(workspaceId: string, retention: OptionsOf<WorkspaceRetention> | null, options?: ByOption): Promise<void>
   /** Reads how long the history of a workspace is retained. @throws {EngineError} `not_retained`: the engine has no `history` */
   getRetention(workspaceId: string): Promise<WorkspaceRetention>
 }
 
 const MIN_MS = 60_000
 
-export function createWorkspaceStore(db: OutboxDatabase, history: HistoryOptions | undefined): WorkspaceStore {
+export function createWorkspaceStore(deps: ActionDeps, history: HistoryOptions | undefined): WorkspaceStore {
+  const { db } = deps
   const { dialect } = db
   function required(): HistoryOptions {
     if (!history) throw new EngineError('not_retained', 'attempts are not recorded: this engine has no history')
     return history
   }
   return {
-    async setRetention(workspaceId, retention) {
+    async setRetention(workspaceId, retention, options = {}) {
       checkNames('workspaces.setRetention', WORKSPACE_RETENTION, retention ?? {})
+      checkNames('the options of workspaces.setRetention', BY_OPTION, options)
       checkWorkspaceId(workspaceId)
       const { attempts, retentionMs, bodiesRetentionMs } = required()
       const { attemptsMs, bodiesMs } = retention ?? {}
@@ -50,10 +53,16 @@ export function createWorkspaceStore(db: OutboxDatabase, history: HistoryOptions
       if (bodiesMs !== undefined) checkBounds('bodiesMs', bodiesMs, MIN_MS, bodiesRetentionMs)
       if (dialect.isBilled && attempts === 'all' && !(await hasIndex(db, WORKSPACE_INDEX)))
         throw new EngineError('not_retained', NO_INDEX)
-      await db.run(sqlText`
+      const transaction = new ActionTransaction(
+        deps,
+        { verb: 'workspace.set_retention', workspaceId },
+        options,
+      ).record()
+      transaction.add(sqlText`
         insert into keepsend_workspaces (id, attempts_ms, bodies_ms)
         values (${workspaceId}, cast(${attemptsMs ?? null} as bigint), cast(${bodiesMs ?? null} as bigint))
         on conflict (id) do update set attempts_ms = excluded.attempts_ms, bodies_ms = excluded.bodies_ms`)
+      await transaction.commit(db)
     },
 
     async getRetention(workspaceId) {

@@ -1,4 +1,5 @@
 import { bigint, index, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
+import type { AuditVerb } from '../audit-verbs.ts'
 import type { Scope } from '../scopes.ts'
 import type { ShownAuth, ShownTls } from '../credentials.ts'
 import type { ContentFilter } from '../filters/content-filter.ts'
@@ -175,4 +176,25 @@ export const idempotencyMarks = pgTable(
     expiresAt: bigint('expires_at', { mode: 'number' }).notNull(),
   },
   (table) => [primaryKey({ columns: [table.workspaceId, table.method, table.route, table.keyHash] })],
+)
+
+/** Actions of people. An id that is null: the action was about none of that kind. */
+export const audit = pgTable(
+  'keepsend_audit',
+  {
+    /** In the order of time. */
+    id: text('id').primaryKey().notNull(),
+    at: bigint('at', { mode: 'number' }).notNull(),
+    workspaceId: text('workspace_id').notNull(),
+    /** The API key, or the name that the host gave; null: none was given. */
+    by: text('principal'),
+    verb: text('verb').$type<AuditVerb>().notNull(),
+    endpointId: text('endpoint_id'),
+    deliveryId: text('delivery_id'),
+    problemId: text('problem_id'),
+    apiKeyId: text('api_key_id'),
+    /** The key that a rotation made. */
+    newApiKeyId: text('new_api_key_id'),
+  },
+  (table) => [index('keepsend_audit_workspace').on(table.workspaceId, table.id)],
 )

@@ -1,9 +1,18 @@
-import { type OutboxDatabase, OutboxError, Transaction } from '@keepsend/outbox'
-import { type OptionNames, type SqlText, clock, sqlText, storable } from '@keepsend/outbox/internal'
+import { OutboxError } from '@keepsend/outbox'
+import { type SqlText, clock, sqlText, storable } from '@keepsend/outbox/internal'
+import {
+  type Action,
+  type ActionDeps,
+  type ActingOption,
+  ActionTransaction,
+  BY_OPTION,
+  type ByOption,
+  MAX_BY,
+  targetIn,
+} from '../audit/action.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import { characters } from '../formats/characters.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
-import type { IdempotentOption } from '../idempotency/idempotent-change.ts'
 import type { Page } from '../page.ts'
 import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
 import {
@@ -16,13 +25,6 @@ import {
 } from './endpoint-problem.ts'
 import { PROBLEM_FILTER, type ProblemFilter, listProblems } from './problem-list.ts'
 
-export interface AcknowledgeOptions {
-  /** Who acknowledges it, for people: at most 200 characters. @default nobody is named */
-  by?: string | undefined
-}
-
-export const ACKNOWLEDGE_OPTIONS = { by: 'text' } satisfies OptionNames<AcknowledgeOptions>
-
 /**
  * Problems of one workspace, and lists of all, with `history`: see docs/history.md.
  *
@@ -31,26 +33,22 @@ export const ACKNOWLEDGE_OPTIONS = { by: 'text' } satisfies OptionNames<Acknowle
 export interface ProblemStore {
   /** Lists problems, the last seen first. `state` is compared row by row, at most 2,000 a page. */
   list(workspaceId: WorkspaceScope, filter: ProblemFilter): Promise<Page<EndpointProblem>>
-  /** Says that somebody works on an open problem. A resolved one stays as it is. */
-  acknowledge(workspaceId: string, id: string, options?: AcknowledgeOptions): Promise<EndpointProblem>
+  /** Says that somebody works on an open problem, and shows the name of `by`. A resolved one stays as it is. */
+  acknowledge(workspaceId: string, id: string, options?: ByOption): Promise<EndpointProblem>
   /** Resolves a problem until its next failed attempt, which opens it again. */
-  resolve(workspaceId: string, id: string): Promise<EndpointProblem>
+  resolve(workspaceId: string, id: string, options?: ByOption): Promise<EndpointProblem>
 }
 
 /** The store with the options of the routes: a change under an idempotency key is made once. */
 export interface IdempotentProblemStore extends ProblemStore {
-  acknowledge(
-    workspaceId: string,
-    id: string,
-    options?: AcknowledgeOptions & IdempotentOption,
-  ): Promise<EndpointProblem>
-  resolve(workspaceId: string, id: string, options?: IdempotentOption): Promise<EndpointProblem>
+  acknowledge(workspaceId: string, id: string, options?: ByOption & ActingOption): Promise<EndpointProblem>
+  resolve(workspaceId: string, id: string, options?: ByOption & ActingOption): Promise<EndpointProblem>
 }
 
 const MAX_LIMIT = 1000
-export const MAX_BY = 200
 
-export function createProblemStore(db: OutboxDatabase, history: HistoryOptions | undefined): IdempotentProblemStore {
+export function createProblemStore(deps: ActionDeps, history: HistoryOptions | undefined): IdempotentProblemStore {
+  const { db } = deps
   function requireHistory(): HistoryOptions {
     if (history) return history
     throw new EngineError('not_retained', 'problems are not recorded: this engine has no history')
@@ -73,17 +71,22 @@ export function createProblemStore(db: OutboxDatabase, history: HistoryOptions |
     return toProblem(rows[0])
   }
 
-  async function change(where: SqlText, set: SqlText, { once }: IdempotentOption): Promise<EndpointProblem> {
-    await get(where)
-    const transaction = new Transaction()
-    once?.begin(transaction)
+  async function change(
+    { workspaceId, id, verb }: Pick<Action, 'workspaceId' | 'verb'> & { id: string },
+    set: SqlText,
+    options: ByOption & ActingOption,
+  ): Promise<EndpointProblem> {
+    const where = isThis(workspaceId, id)
+    const { endpointId } = await get(where)
+    const transaction = new ActionTransaction(deps, { verb, workspaceId, endpointId, problemId: id }, options)
+    transaction.record(targetIn(db, 'keepsend_problems', where))
     transaction.add(sqlText`
       update keepsend_problems set ${set}, state_since = ${clock()}
       where ${where} and not ${isResolved('keepsend_problems')}`)
-    once?.end(transaction, selectAnswered(db, where))
+    transaction.answer(selectAnswered(db, where))
     await transaction.commit(db).catch(async (error: unknown) => {
       // If the problem was deleted meanwhile there is no row to store as the answer, which fails the transaction.
-      if (once && !(error instanceof OutboxError)) await get(where)
+      if (options.acting?.once && !(error instanceof OutboxError)) await get(where)
       throw error
     })
     return get(where)
@@ -98,16 +101,18 @@ export function createProblemStore(db: OutboxDatabase, history: HistoryOptions |
       return listProblems(db, workspaceId, { ...filter, retentionMs })
     },
 
-    async acknowledge(workspaceId, id, { once, ...options } = {}) {
-      checkNames('problems.acknowledge', ACKNOWLEDGE_OPTIONS, options)
+    async acknowledge(workspaceId, id, { acting, ...options } = {}) {
+      checkNames('problems.acknowledge', BY_OPTION, options)
       const { by } = options
       checkBounds('the length of by', characters(by ?? ''), 0, MAX_BY)
       const name = by === undefined ? null : storable(by, by.length)
-      return change(isThis(workspaceId, id), sqlText`state = 'acknowledged', acknowledged_by = ${name}`, { once })
+      const set = sqlText`state = 'acknowledged', acknowledged_by = ${name}`
+      return change({ workspaceId, id, verb: 'problem.acknowledge' }, set, { ...options, acting })
     },
 
-    async resolve(workspaceId, id, { once } = {}) {
-      return change(isThis(workspaceId, id), sqlText`state = 'resolved'`, { once })
+    async resolve(workspaceId, id, { acting, ...options } = {}) {
+      checkNames('problems.resolve', BY_OPTION, options)
+      return change({ workspaceId, id, verb: 'problem.resolve' }, sqlText`state = 'resolved'`, { ...options, acting })
     },
   }
 }

@@ -36,11 +36,18 @@ export interface ReplayOptions {
   limit?: number | undefined
   /** Holds the rows for this reason instead of making them due. @default they are due now */
   holdFor?: string | undefined
+  /** A condition on the caller's own tables that must hold. @default none */
+  guard?: SqlText | undefined
   /** The current time, ms since the epoch. @default the database's clock */
   now?: number | undefined
 }
 
-export const REPLAY_OPTIONS = { limit: 'number', holdFor: 'text', now: 'number' } satisfies OptionNames<ReplayOptions>
+export const REPLAY_OPTIONS = {
+  limit: 'number',
+  holdFor: 'text',
+  guard: 'any',
+  now: 'number',
+} satisfies OptionNames<ReplayOptions>
 
 const DEFAULT_LIMIT = 1000
 
@@ -66,7 +73,7 @@ export function replayStatement(
 ): SqlText {
   checkNames('the filter of a replay', REPLAY_FILTER, filter)
   checkNames('replayEvents', REPLAY_OPTIONS, options)
-  const { limit = DEFAULT_LIMIT, holdFor, now } = options
+  const { limit = DEFAULT_LIMIT, holdFor, guard = raw('1 = 1'), now } = options
   checkBounds('limit', limit, 1, 10_000)
   if (Object.values(filter).every((part) => part === undefined)) {
     throw new OutboxError('invalid_option', 'a replay needs a filter: ids, workspaceId, endpointId, status or a time')
@@ -85,7 +92,7 @@ export function replayStatement(
   })
   return sqlText`
     ${picked.with} update pending_events set ${replaySet(holdFor, now)}
-    where ${picked.where}
+    where ${picked.where} and ${guard}
     returning id`
 }
 

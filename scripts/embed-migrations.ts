@@ -28,6 +28,7 @@ const WRANGLER_ORDER = [
   'engine/0010_workspaces',
   'engine/0011_event_search',
   'engine/0012_audit',
+  'engine/0013_replays',
 ]
 
 // D1 bills each index of a new row.

@@ -165,6 +165,15 @@ const { eventId: heldEvent } = await taken(client.POST('/endpoints/{id}/test', {
 const ofHeld = { params: { path: { id: `${heldEvent}.${path.id}` } } }
 assert.equal((await client.POST('/deliveries/{id}/retry-now', ofHeld)).error?.code, 'conflict')
 assert.equal((await taken(client.POST('/deliveries/{id}/give-up', ofHeld))).errorClass, 'given_up')
+// The endpoint is disabled, so the replay waits.
+const replay = await taken(client.POST('/replays', { body: { what: 'ids', ids: [delivery.id], rate: 1 } }))
+assert.ok('id' in replay)
+const ofReplay = { params: { path: { id: replay.id } } }
+assert.equal((await taken(client.POST('/replays/{id}/pause', ofReplay))).state, 'paused')
+assert.equal((await taken(client.POST('/replays/{id}/resume', ofReplay))).state, 'running')
+assert.equal((await taken(client.POST('/replays/{id}/cancel', ofReplay))).state, 'cancelled')
+assert.equal((await taken(client.GET('/replays/{id}', ofReplay))).planned, 1)
+assert.equal((await taken(client.GET('/replays'))).data.length, 1)
 assert.equal((await taken(client.POST('/endpoints/{id}/enable', { params: { path } }))).status, 'enabled')
 
 const { data: allWorkspaces } = await taken(client.GET('/workspaces', { params: { query: { limit: 10 } } }))

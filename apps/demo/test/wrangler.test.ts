@@ -87,6 +87,7 @@ it('`wrangler d1 migrations apply` creates the same tables as migrate()', { time
     'keepsend/0010_keepsend_workspaces.sql',
     'keepsend/0011_keepsend_event_search.sql',
     'keepsend/0012_keepsend_audit.sql',
+    'keepsend/0013_keepsend_replays.sql',
     'sqlite/0001_messaging.sql',
   ])
 

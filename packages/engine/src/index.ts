@@ -99,6 +99,18 @@ export { insertQueuedEvent } from './lib/publish/dispatch.ts'
 export type { EventQueue, QueuedEvent } from './lib/publish/event-queue.ts'
 export type { WebhookEvent } from './lib/publish/event.ts'
 export { messageFor } from './lib/publish/publish.ts'
+export type {
+  DryRunOption,
+  ReplayIds,
+  ReplayInput,
+  ReplayMatching,
+  ReplayMissed,
+  ReplaySelection,
+  ReplaySettled,
+} from './lib/replays/replay-input.ts'
+export type { ReplayJob, ReplayPlan, ReplayReason, ReplaySkipped, ReplayState } from './lib/replays/replay-job.ts'
+export type { ReplayListOptions, ReplayStore } from './lib/replays/replay-store.ts'
+export type { StepReplaysOptions, StepReplaysResult } from './lib/replays/step-replays.ts'
 export type { RawBody } from './lib/publish/raw-body.ts'
 export type { Scope } from './lib/scopes.ts'
 export { OPERATOR_SCOPES, SCOPES } from './lib/scopes.ts'

@@ -1,17 +1,17 @@
 // Each action of a person is one row of the audit, in the transaction of its change. On each database.
 import { type Statement, toSql } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
-import { type AuditVerb, type Engine, allWorkspaces } from '../src/index.ts'
+import { type AuditVerb, type Engine, SCOPES, allWorkspaces } from '../src/index.ts'
 import { AUDIT_VERBS } from '../src/lib/audit-verbs.ts'
 import { type Rig, rig } from './rig.ts'
-import { GOOD_BODIES, api, documentOf, read, routesOf } from './routes.ts'
+import { GOOD_BODIES, api, changesSomething, documentOf, read, routesOf } from './routes.ts'
 
 const DAY_MS = 86_400_000
 // A database for each of twenty routes: on Postgres a second each.
 const SLOW = { timeout: 120_000 }
 
 interface World extends Rig {
-  ids: { endpointId: string; failedId: string; waitingId: string; problemId: string; apiKeyId: string }
+  ids: { endpointId: string; failedId: string; waitingId: string; problemId: string; replayId: string; pausedId: string; apiKeyId: string }
   /** Lets the next transaction fail at its last statement. */
   refuseNext: () => void
 }
@@ -41,10 +41,17 @@ async function world(options: Parameters<typeof rig>[0] = {}): Promise<World> {
   const rows = await made.rows()
   const idOf = (status: string): string => rows.find((row) => row.status === status)?.id ?? ''
   const { id: apiKeyId } = await made.engine.apiKeys.create({ workspaceId: 'w1' })
+  // A replay of another endpoint, and one of several: an endpoint has one at a time.
+  const { id: otherId } = await made.addEndpoint({ eventTypes: ['other'] })
+  await made.engine.publish({ type: 'other', workspaceId: 'w1', data: { text: 'fails' } })
+  await made.work()
+  const { replays } = made.engine
+  const { id: replayId } = await replays.create('w1', { what: 'failed', endpointId: otherId })
+  const { id: pausedId } = await replays.pause('w1', (await replays.create('w1', { what: 'failed' })).id)
   const problemId = `prb_${endpointId}.http_4xx.400`
   return {
     ...made,
-    ids: { endpointId, failedId: idOf('failed'), waitingId: idOf('pending'), problemId, apiKeyId },
+    ids: { endpointId, failedId: idOf('failed'), waitingId: idOf('pending'), problemId, replayId, pausedId, apiKeyId },
     refuseNext: () => void (isRefusing = true),
   }
 }
@@ -109,6 +116,13 @@ const ACTS: Record<AuditVerb, { act: Act; names: readonly (keyof World['ids'] | 
     act: ({ deliveries }, { waitingId }, by) => deliveries.giveUp('w1', waitingId, by),
     names: ['endpointId', 'waitingId'],
   },
+  'replay.create': {
+    act: ({ replays }, { endpointId }, by) => replays.create('w1', { what: 'failed', endpointId }, by),
+    names: ['endpointId', 'new'],
+  },
+  'replay.pause': { act: ({ replays }, { replayId }, by) => replays.pause('w1', replayId, by), names: ['replayId'] },
+  'replay.resume': { act: ({ replays }, { pausedId }, by) => replays.resume('w1', pausedId, by), names: ['pausedId'] },
+  'replay.cancel': { act: ({ replays }, { replayId }, by) => replays.cancel('w1', replayId, by), names: ['replayId'] },
   'problem.acknowledge': {
     act: ({ problems }, { problemId }, by) => problems.acknowledge('w1', problemId, by),
     names: ['endpointId', 'problemId'],
@@ -133,6 +147,10 @@ const EVERY_ACT = AUDIT_VERBS.map((verb) => ({ verb, ...ACTS[verb] }))
 /** The methods of the stores that are no actions of a person. */
 const NO_ACTIONS = [
   'endpoints.get',
+  'endpoints.getByUid',
+  'endpoints.matchEvent',
+  // By `create` or `update`, which are.
+  'endpoints.upsert',
   'endpoints.list',
   'endpoints.secrets',
   'deliveries.list',
@@ -140,10 +158,13 @@ const NO_ACTIONS = [
   'deliveries.listByEvent',
   'deliveries.get',
   'deliveries.getWithAttempts',
+  'replays.get',
+  'replays.list',
   'problems.list',
   'apiKeys.list',
   'apiKeys.authenticate',
   'workspaces.getRetention',
+  'workspaces.list',
 ]
 
 async function audited({ engine }: Pick<Rig, 'engine'>, verb?: AuditVerb) {
@@ -199,10 +220,9 @@ describe('the audit', () => {
 
   it('knows every method of the stores: as an action, or as one that is none', async () => {
     const { engine } = await rig()
-    const { endpoints, deliveries, problems, apiKeys, workspaces } = engine
-    const methods = Object.entries({ endpoints, deliveries, problems, apiKeys, workspaces }).flatMap(([store, all]) =>
-      Object.keys(all).map((name) => `${store}.${name}`),
-    )
+    const { endpoints, deliveries, replays, problems, apiKeys, workspaces } = engine
+    const stores = { endpoints, deliveries, replays, problems, apiKeys, workspaces }
+    const methods = Object.entries(stores).flatMap(([store, all]) => Object.keys(all).map((name) => `${store}.${name}`))
     const actions = EVERY_ACT.map(({ act }) => /\b(\w+\.\w+)\(/.exec(act.toString())?.[1])
     const known = [...new Set([...actions, ...NO_ACTIONS])].filter((name) => name !== 'engine.publishTest')
     expect(new Set(methods)).toEqual(new Set(known))
@@ -214,20 +234,24 @@ describe('the audit', () => {
     async () => {
       const document = await documentOf(await rig())
       const changing = routesOf(document).filter(
-        ({ method, path }) => (method !== 'GET' && path !== '/events') || path.endsWith('/secret'),
+        (route) => (changesSomething(route) && !route.path.startsWith('/events')) || route.path.endsWith('/secret'),
       )
       expect(changing.length).toBeGreaterThan(15)
       for (const { method, path } of changing) {
         const made = await world()
-        const { id: by, key } = await made.engine.apiKeys.create({ workspaceId: 'w1' })
-        const { endpointId, failedId, waitingId, problemId } = made.ids
-        const kind = path.split('/')[1]
-        const delivery = path.endsWith('replay') ? failedId : waitingId
-        const id = kind === 'deliveries' ? delivery : kind === 'problems' ? problemId : endpointId
+        const { id: by, key } = await made.engine.apiKeys.create({ workspaceId: 'w1', scopes: SCOPES })
+        const { endpointId, failedId, waitingId, problemId, replayId, pausedId, apiKeyId } = made.ids
+        const ids: Record<string, string> = {
+          deliveries: path.endsWith('replay') ? failedId : waitingId,
+          problems: problemId,
+          replays: path.endsWith('resume') ? pausedId : replayId,
+          'api-keys': apiKeyId,
+        }
+        const id = ids[path.split('/')[1] ?? ''] ?? endpointId
         const body = GOOD_BODIES[`${method} ${path}`]
         const before = await made.count('keepsend_audit')
         const ask = () =>
-          made.engine.routes.request(path.replace('{id}', id), {
+          made.engine.routes.request(path.replace(/\{u?id\}/, id), {
             method,
             headers: {
               authorization: `Bearer ${key}`,

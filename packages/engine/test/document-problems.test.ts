@@ -43,6 +43,7 @@ async function world(options: Partial<EngineOptions> = {}) {
     deliveries: delivery?.id,
     problems: `prb_${endpoint.id}.http_4xx.400`,
     'api-keys': (await made.engine.apiKeys.create({ workspaceId: 'w1' })).id,
+    replays: (await made.engine.replays.create('w1', { what: 'ids', ids: [delivery?.id ?? ''] })).id,
   }
   // An event without an attempt, which can be cancelled.
   const cancellable = { eventId: newEventId(), endpointId: endpoint.id, workspaceId: 'w1', type: 'a', payload: '{}' }
@@ -58,7 +59,7 @@ async function world(options: Partial<EngineOptions> = {}) {
       .then(({ eventId }) => `${eventId}.${endpoint.id}`))
 
   return (route: Route) => {
-    const isCancel = route.path.endsWith('/cancel')
+    const isCancel = route.path === '/events/{id}/cancel'
     const own = isCancel ? cancellable.eventId : (ids[route.path.split('/')[1] as keyof typeof ids] ?? '')
     const good = route.takesBody ? JSON.stringify(GOOD_BODIES[`${route.method} ${route.path}`]) : undefined
 
@@ -101,17 +102,29 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
     forbidden: [
       async ({ ask, engine }) => ask({ key: (await engine.apiKeys.create({ workspaceId: 'w1', scopes: [] })).key }),
     ],
-    not_found: [({ ask }) => ask({ id: 'ep_none' })],
+    not_found: [
+      ({ ask }, { path }) =>
+        ask({ id: 'ep_none', ...(path === '/replays' && { body: '{"what":"failed","endpointId":"ep_none"}' }) }),
+    ],
     not_retained: [
       ({ ask }, { path }) =>
         ask({
           id: 'evt_none',
           query: path === '/events' ? '?traceId=a' : (GOOD_QUERIES[path] ?? ''),
+          ...(path === '/replays' && { body: '{"what":"delivered"}' }),
         }),
       { history: false },
     ],
     conflict: [
-      async ({ ask, on, engine, endpoint, attempted = '', rows, good }, { method, path }) => {
+      async ({ ask, on, engine, endpoint, attempted = '', rows, good, exec }, { method, path }) => {
+        if (path === '/replays') {
+          const [row] = await rows()
+          return ask({ body: JSON.stringify({ what: 'ids', ids: [row?.id] }) })
+        }
+        if (path.startsWith('/replays')) {
+          await exec(`update keepsend_replays set state = 'completed', ended_at = 1`)
+          return ask()
+        }
         if (path.endsWith('/cancel')) return ask({ id: attempted })
         if (path.endsWith('/test/send')) return ask({}, await rig({ on, sender: undefined }))
         if (path === '/endpoints' || method === 'PATCH') {
@@ -170,6 +183,16 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
       },
       limits({ requestsPerSecond: 1 }),
     ],
+    too_many_replays: [
+      async ({ ask, exec }) => {
+        await exec(`
+          insert into keepsend_replays (id, workspace_id, endpoint_id, what, selection, since_at, until_at, planned, planned_more,
+            position, paced_to, due_at, created_at)
+          with recursive n (n) as (select 1 union all select n + 1 from n where n < 9)
+          select 'rep_' || n, 'w1', 'ep_' || n, 'failed', '{}', 0, 0, 0, 0, '{"open":[],"walked":null}', 0, 0, 0 from n`)
+        return ask()
+      },
+    ],
     too_many_waiting: [
       async ({ ask, engine }) => {
         await engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
@@ -194,6 +217,7 @@ const CHANGING = new Set([
   'idempotency_in_flight',
   'idempotency_mismatch',
   'too_many_idempotency_records',
+  'too_many_replays',
   'too_many_waiting',
   'too_many_requests',
 ])

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { everyOption, everyWrongValue, optionsWith, optionsWithout } from '../../../test/options.ts'
 import {
   type Engine,
+  type ReplayInput,
   commitWithEvents,
   createEngine,
   createWebCryptoSigner,
@@ -115,6 +116,12 @@ const REQUIRED = {
   'attempts.list': { limit: true },
   'problems.list': { limit: true },
   'audit.list': { limit: true },
+  'replays.list': { limit: true },
+  'a replay of failed': { what: true },
+  'a replay of delivered': { what: true },
+  'a replay of missed': { what: true, endpointId: true },
+  'a replay of matching': { what: true },
+  'a replay of ids': { what: true, ids: true },
   'statistics.series': { by: true, since: true },
   'statistics.summary': { since: true, endpointIds: true },
   'deliveries.listEvents': { limit: true },
@@ -171,6 +178,14 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   'engine.publishTest': async ({ engine, endpointId }, options) =>
     void (await engine.publishTest('w', endpointId, options)),
   'engine.worker.resumeHeld': ({ engine }, options) => engine.worker.resumeHeld(options),
+  'engine.worker.stepReplays': ({ engine }, options) => engine.worker.stepReplays(options),
+  'a replay of failed': ({ engine }, options) => planned(engine, { what: 'failed', ...options }),
+  'a replay of delivered': ({ engine }, options) => planned(engine, { what: 'delivered', ...options }),
+  'a replay of missed': ({ engine, endpointId }, options) =>
+    planned(engine, { what: 'missed', endpointId, ...options }),
+  'a replay of matching': ({ engine }, options) => planned(engine, { what: 'matching', ...options }),
+  'a replay of ids': ({ engine }, options) => planned(engine, { what: 'ids', ids: ['evt_1.ep_1'], ...options }),
+  'replays.list': ({ engine }, options) => engine.replays.list('w', { limit: 5, ...options }),
   'apiKeys.create': async ({ engine }, options) => {
     await engine.apiKeys.create({ workspaceId: 'v', ...options })
     return (await engine.apiKeys.list('v')).map(({ name, scopes, expiresAt }) => ({ name, scopes, expiresAt }))
@@ -243,6 +258,11 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
 }
 
 const event = { type: 'a.b', workspaceId: 'w', data: {} }
+
+/** The plan of a replay, whether it is made or not. */
+async function planned(engine: Engine, input: ReplayInput): Promise<number> {
+  return (await engine.replays.create('w', input)).planned
+}
 
 /** The result of a function and its statements, without texts, which differ each time. */
 async function observe(owner: Owner, options: object): Promise<unknown> {

@@ -28,6 +28,9 @@ import { SETTLE_NEXT_OPTIONS } from '../src/lib/delivery/settle-deliveries.ts'
 import { PROBLEM_FILTER } from '../src/lib/problems/problem-list.ts'
 import { SIGNER_OPTIONS } from '../src/lib/signing/sign.ts'
 import { RESUME_HELD_OPTIONS } from '../src/lib/backlog/resume-due.ts'
+import { REPLAY_INPUTS } from '../src/lib/replays/replay-input.ts'
+import { REPLAY_LIST_OPTIONS } from '../src/lib/replays/replay-store.ts'
+import { STEP_REPLAYS_OPTIONS } from '../src/lib/replays/step-replays.ts'
 
 /** The options of each function, by the name that its errors use. */
 export const OPTION_NAMES = {
@@ -57,6 +60,13 @@ export const OPTION_NAMES = {
   'apiKeys.list': API_KEY_LIST_OPTIONS,
   'apiKeys.revoke': BY_OPTION,
   'apiKeys.rotate': API_KEY_ROTATE_OPTIONS,
+  'engine.worker.stepReplays': STEP_REPLAYS_OPTIONS,
+  'a replay of failed': REPLAY_INPUTS.failed,
+  'a replay of delivered': REPLAY_INPUTS.delivered,
+  'a replay of missed': REPLAY_INPUTS.missed,
+  'a replay of matching': REPLAY_INPUTS.matching,
+  'a replay of ids': REPLAY_INPUTS.ids,
+  'replays.list': REPLAY_LIST_OPTIONS,
   'an event': EVENT_OPTIONS,
   'an endpoint': ENDPOINT_OPTIONS,
   'an endpoint by its uid': UPSERT_OPTIONS,

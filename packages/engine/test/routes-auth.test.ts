@@ -10,7 +10,9 @@ async function existing(made: Awaited<ReturnType<typeof api>>): Promise<Record<s
   const [row] = await made.rows()
   const problems = `prb_${id}.http_4xx.400`
   const { id: apiKey } = await made.engine.apiKeys.create({ workspaceId: 'w1' })
-  return { endpoints: id, deliveries: row?.id ?? '', events: row?.id.slice(0, 40) ?? '', problems, 'api-keys': apiKey }
+  const { id: replays } = await made.engine.replays.create('w1', { what: 'ids', ids: [row?.id ?? ''] })
+  const events = row?.id.slice(0, 40) ?? ''
+  return { endpoints: id, deliveries: row?.id ?? '', events, problems, replays, 'api-keys': apiKey }
 }
 
 const fill = (path: string, id: string) => path.replace(/\{u?id\}/, id)

@@ -55,9 +55,16 @@ export const GOOD_BODIES: Record<string, unknown> = {
   'POST /endpoints/{id}/rotate-secret': {},
   'POST /endpoints/{id}/test/send': { type: 'message.created', data: { id: 'm1' } },
   'POST /endpoints/{id}/replay': { settledBefore: '2100-01-01T00:00:00Z' },
+  // Nothing has failed by then, so the replay is completed.
+  'POST /replays': { what: 'failed', until: '2000-01-01T00:00:00Z' },
   'POST /problems/{id}/acknowledge': { by: 'dana' },
   'POST /api-keys': { name: 'backend' },
   'POST /api-keys/{id}/rotate': {},
+}
+
+/** Whether a route changes something: each that is no `GET`, except one that takes an event and answers. */
+export function changesSomething({ method, path }: { method: string; path: string }): boolean {
+  return method !== 'GET' && path !== '/endpoints/{id}/match'
 }
 
 /** The management API as clients of two workspaces see it. */

@@ -10,6 +10,7 @@ create table if not exists keepsend_audit (
   endpoint_id text,
   delivery_id text,
   problem_id text,
+  replay_id text,
   api_key_id text,
   new_api_key_id text
 );

@@ -82,6 +82,7 @@ export const auditRows = createCodec<typeof audit>({
   endpointId: 'endpoint_id',
   deliveryId: 'delivery_id',
   problemId: 'problem_id',
+  replayId: 'replay_id',
   apiKeyId: 'api_key_id',
   newApiKeyId: 'new_api_key_id',
 })

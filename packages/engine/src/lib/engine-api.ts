@@ -13,6 +13,7 @@ import type { AttemptStore } from './history/attempt-list.ts'
 import type { CancelResult } from './events/cancel-event.ts'
 import type { EventStore } from './events/event-store.ts'
 import type { StatisticsStore } from './statistics/statistics-api.ts'
+import type { ReplayStore } from './replays/replay-store.ts'
 import type { ProblemStore } from './problems/problem-store.ts'
 import type { WorkspaceStore } from './history/workspace-retention.ts'
 import type { EndpointStore } from './endpoints/endpoint-store-api.ts'
@@ -46,6 +47,8 @@ export interface Engine<Catalog extends EventCatalog = EventCatalog> {
   readonly statistics: StatisticsStore
   /** The failed attempts that `history` counts by endpoint, error class and HTTP status. */
   readonly problems: ProblemStore
+  /** Jobs that send deliveries again. */
+  readonly replays: ReplayStore
   /** The workspaces of the installation, and how long the history of one is retained. */
   readonly workspaces: WorkspaceStore & WorkspaceList
   /** The actions of people. */

@@ -33,6 +33,7 @@ import {
 import { errorFields } from './logger.ts'
 import { type MaintenanceDeps, type MaintenanceResult, createMaintenance } from './maintenance.ts'
 import { recordSuperseded } from './history/record-superseded.ts'
+import { type StepDeps, type StepReplaysOptions, type StepReplaysResult, stepReplays } from './replays/step-replays.ts'
 import { jittered } from './retry-schedule.ts'
 import type { KeyCheck } from './secrets/key-check.ts'
 
@@ -56,6 +57,11 @@ export interface EngineWorker {
   settleEach<F extends FinishedDelivery>(finished: readonly F[], next?: SettleNext): Promise<SettleEachResult<F>>
   /** Resumes held rows of endpoints whose `resume_at` has come. For the timer of a poller, or a cron. */
   resumeHeld(options?: ResumeHeldOptions): Promise<ResumeHeldResult>
+  /**
+   * Makes a step of each replay job that is due: holds deliveries that are to be sent again, for {@link EngineWorker.resumeHeld}
+   * to resume. For the timer of a poller, or a cron. An error of a step is logged, and the step is repeated.
+   */
+  stepReplays(options?: StepReplaysOptions): Promise<StepReplaysResult>
   /** Reads how many concurrent attempts the endpoints of claimed rows allow, and takes a slot time for each rate-limited row. */
   admit(rows: readonly Pick<TakenEvent, 'id' | 'endpointId'>[]): Promise<Admission>
   /**
@@ -78,6 +84,8 @@ export interface WorkerDeps extends MaintenanceDeps, SettleDeps {
   db: OutboxDatabase
   delivering: DeliverDeps
   keyCheck: KeyCheck
+  /** How replay jobs find deliveries. */
+  deliveries: StepDeps['deliveries']
   lifecycle: Lifecycle
   monotonic: () => number
 }
@@ -129,6 +137,9 @@ export function createEngineWorker(deps: WorkerDeps): EngineWorker {
       tellResumed(lifecycle, result.resumed)
       return result
     },
+
+    stepReplays: (options = {}) =>
+      stepReplays({ ...deps, forget: (endpointId) => delivering.endpointCache.forget(endpointId) }, options),
 
     noteClaim(claimed) {
       heartbeat?.claimed(claimed.claims?.length ?? 0)

@@ -13,6 +13,7 @@ import { warnOfDevelopment } from './development-warnings.ts'
 import { createCancelEvent } from './events/cancel-event.ts'
 import { createEventStore } from './events/event-store.ts'
 import { createHistoryStores } from './history-stores.ts'
+import { createReplayStore } from './replays/replay-store.ts'
 import { createEndpoints } from './endpoints/endpoints-by-uid.ts'
 import { createSendTest } from './delivery/send-test.ts'
 import type { Engine } from './engine-api.ts'
@@ -157,6 +158,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     ...createHistoryStores({ db, logger }, settings.history),
     cancelEvent: createCancelEvent(db, settings.history, logger),
     audit: createAuditStore(db, settings.auditRetentionMs),
+    replays: createReplayStore(db, { ...settings, logger, deliveries }),
     counters,
     logger,
     worker: createEngineWorker({
@@ -166,6 +168,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
       circuit,
       notifier,
       maxAgeMs,
+      deliveries,
       delivering,
       keyCheck,
       lifecycle,

@@ -9,6 +9,7 @@ import { createOptionChecks, shareInstances } from '@keepsend/outbox/internal'
  * - `method_not_allowed` 405, `unsupported_media_type` 415
  * - `too_many_endpoints` 409, `too_many_deliveries` 413; `too_many_waiting`, `too_many_requests` and
  *   `too_many_idempotency_records` 429: a limit of `limits` was reached, nothing was written
+ * - `too_many_replays` 429: the workspace has ten replays that have not ended
  * - `invalid_event`, `invalid_endpoint`, `idempotency_mismatch` 422
  * - `not_accepted` 503: nothing was committed; repeat the call
  * - `commit_unconfirmed` 500: the commit may have succeeded; read before you repeat it, or repeat it under its idempotency key
@@ -37,6 +38,7 @@ export const STATUS_OF = {
   too_many_waiting: 429,
   too_many_requests: 429,
   too_many_idempotency_records: 429,
+  too_many_replays: 429,
   secret_unreadable: 500,
   invalid_option: 500,
   commit_unconfirmed: 500,

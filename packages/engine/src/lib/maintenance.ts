@@ -1,6 +1,6 @@
-import { type OutboxDatabase, cleanupOldEvents, cleanupPayloads, expireEvents } from '@keepsend/outbox'
+import { type OutboxDatabase, Transaction, cleanupOldEvents, cleanupPayloads, expireEvents } from '@keepsend/outbox'
 import { EXPIRED, clock, limitTo, sqlText } from '@keepsend/outbox/internal'
-import { cleanupAudit } from './audit/audit-retention.ts'
+import { cleanupAuditStatement } from './audit/audit-retention.ts'
 import { cleanupIdempotency } from './idempotency/idempotency.ts'
 import type { HistoryOptions } from './history/history-options.ts'
 import { RETAINED_PAYLOADS } from './history/event-retention.ts'
@@ -9,6 +9,7 @@ import { lockDeliveries } from './backlog/locks.ts'
 import type { Logger } from './logger.ts'
 import type { CircuitOptions } from './health/circuit-breaker.ts'
 import type { Notifier } from './health/operational-webhooks.ts'
+import { cleanupReplaysStatement } from './replays/replay-retention.ts'
 import type { Heartbeat } from './workers.ts'
 import { type HeldRowsMaintenance, maintainHeldRows } from './backlog/orphans.ts'
 
@@ -26,6 +27,8 @@ export interface MaintenanceResult extends HeldRowsMaintenance, HistoryMaintenan
   deletedSecrets: number
   /** Deleted actions of the audit past their retention. */
   deletedActions: number
+  /** Deleted replay jobs that ended 30 days ago. */
+  deletedReplays: number
   /** Whether a bound of the round was reached: run another round now. */
   more: boolean
 }
@@ -38,6 +41,7 @@ export const NO_MAINTENANCE: MaintenanceResult = {
   deletedRecords: 0,
   deletedSecrets: 0,
   deletedActions: 0,
+  deletedReplays: 0,
   ...NO_HISTORY,
   orphanedHolds: 0,
   orphaned: 0,
@@ -81,10 +85,14 @@ async function maintain(
     retained: deps.history ? RETAINED_PAYLOADS : undefined,
   })
   const deletedRecords = await cleanupIdempotency(db, { retentionMs: idempotencyRetentionMs, limit: ROUND })
-  const oldSecrets = await db.run(sqlText`
+  // Together: on D1 a batch is one request.
+  const deletions = new Transaction()
+  const oldSecrets = deletions.add(sqlText`
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
-  const deletedActions = await cleanupAudit(db, { retentionMs: auditRetentionMs, limit: ROUND })
+  const oldReplays = deletions.add(cleanupReplaysStatement(db, ROUND))
+  const oldActions = deletions.add(cleanupAuditStatement(db, { retentionMs: auditRetentionMs, limit: ROUND }))
+  await deletions.commit(db)
   const held = await maintainHeldRows(db, deps.circuit.openMs)
   const { orphanedHolds, orphaned } = held
   if (orphanedHolds > 0)
@@ -100,7 +108,8 @@ async function maintain(
     deletedPayloads: payloads.deleted,
     deletedRecords,
     deletedSecrets: oldSecrets.changes,
-    deletedActions,
+    deletedActions: oldActions.changes,
+    deletedReplays: oldReplays.changes,
     ...ofHistory,
     ...held,
     more:
@@ -110,7 +119,8 @@ async function maintain(
       payloads.more ||
       held.more ||
       oldSecrets.changes === ROUND ||
-      deletedActions === ROUND ||
+      oldActions.changes === ROUND ||
+      oldReplays.changes === ROUND ||
       hasOldHistory ||
       deletedRecords === ROUND,
   }

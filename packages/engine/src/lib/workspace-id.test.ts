@@ -5,7 +5,15 @@ import { GOOD_BODIES, type Route, api, documentOf, operationOf, read, routesOf }
 
 /** Every kind of id of a workspace, and an id of each kind that does not exist. */
 type Ids = Record<
-  'endpoint' | 'uid' | 'event' | 'delivery' | 'disabled endpoint' | 'settled delivery' | 'problem' | 'API key',
+  | 'endpoint'
+  | 'uid'
+  | 'event'
+  | 'delivery'
+  | 'disabled endpoint'
+  | 'settled delivery'
+  | 'problem'
+  | 'replay'
+  | 'API key',
   string
 >
 
@@ -17,6 +25,7 @@ const NOBODYS: Ids = {
   delivery: 'evt_01890000-0000-7000-8000-000000000000.ep_01890000-0000-7000-8000-000000000000',
   'settled delivery': 'evt_01890000-0000-7000-8000-000000000000.ep_01890000-0000-7000-8000-000000000000',
   problem: 'prb_ep_01890000-0000-7000-8000-000000000000.http_4xx.400',
+  replay: 'rep_01890000-0000-7000-8000-000000000000',
   'API key': 'key_01890000-0000-7000-8000-000000000000',
 }
 const KINDS = Object.keys(NOBODYS) as (keyof Ids)[]
@@ -52,6 +61,7 @@ async function twoTenants() {
     delivery: `${event}.${endpoint}`,
     'settled delivery': `${event}.${off}`,
     problem: `prb_${endpoint}.http_4xx.400`,
+    replay: (await engine.replays.create('w1', { what: 'ids', ids: [`${event}.${off}`] })).id,
     'API key': (await engine.apiKeys.create({ workspaceId: 'w1' })).id,
   }
   const asW2 = (method: string, path: string, body?: unknown) => made.call(method, path, body, made.keys.w2)
@@ -70,6 +80,7 @@ const TABLES = [
   'keepsend_events',
   'keepsend_event_search',
   'keepsend_problems',
+  'keepsend_replays',
   'keepsend_workspaces',
   'keepsend_statistics',
   'keepsend_statistics_passes',
@@ -148,6 +159,7 @@ describe("another workspace's id", () => {
         deliveries: 'settled delivery',
         problems: 'problem',
         'api-keys': 'API key',
+        replays: 'replay',
       }
       const isOfUnsettled = /retry-now|give-up/.test(path)
       const kind = path.endsWith('{uid}')
@@ -192,6 +204,9 @@ describe("another workspace's id", () => {
       'GET /problems: query cursor',
       'GET /problems: query endpointId',
       'GET /problems: query workspaceId',
+      'GET /replays/{id}: query workspaceId',
+      'GET /replays: query cursor',
+      'GET /replays: query workspaceId',
       'GET /statistics/endpoints: query endpointIds',
       'GET /statistics/endpoints: query workspaceId',
       'GET /statistics: query endpointId',
@@ -200,6 +215,9 @@ describe("another workspace's id", () => {
       'PATCH /endpoints/{id}: body uid',
       'POST /endpoints: body uid',
       'POST /events: body id',
+      'POST /replays: body endpointId',
+      'POST /replays: body eventId',
+      'POST /replays: body ids',
     ])
   })
 
@@ -237,10 +255,11 @@ describe("another workspace's id", () => {
     const made = await twoTenants()
     const { eventId } = await made.engine.publish({ type: 'a', workspaceId: 'w2', data: {} })
     const [delivery] = (await made.engine.deliveries.list('w2', { limit: 1 })).rows
+    const { id: replay } = await made.engine.replays.create('w2', { what: 'ids', ids: [made.ids.delivery] })
     const routes = routesOf(made.document).filter(({ method, path }) =>
       operationOf(made.document, method, path).parameters?.some(({ name }) => name === 'workspaceId'),
     )
-    const own: Record<string, string> = { events: eventId, deliveries: delivery?.id ?? '' }
+    const own: Record<string, string> = { events: eventId, deliveries: delivery?.id ?? '', replays: replay }
     const required: Record<string, string> = {
       '/statistics': 'by=day&since=2026-01-01T00:00:00Z',
       '/statistics/endpoints': `since=${new Date().toISOString()}&endpointIds=${made.ids.endpoint}`,
@@ -262,7 +281,7 @@ describe("another workspace's id", () => {
       expect(plain.text, path).not.toContain('"workspaceId"')
       expect(await ask('&workspaceId=w2'), path).toEqual(plain)
     }
-    expect(routes).toHaveLength(10)
+    expect(routes).toHaveLength(11)
     expect([...answers]).toEqual([expect.stringContaining('lacks the scope workspaces:read')])
   })
 
@@ -312,8 +331,8 @@ describe("another workspace's id", () => {
   it('is refused like one that does not exist by every method that has a workspace and an id', async () => {
     const { engine, ids, ...made } = await twoTenants()
     const before = await everything(made)
-    const { endpoints, deliveries, events, problems, apiKeys } = engine
-    const stores = { endpoints, deliveries, events, problems, apiKeys }
+    const { endpoints, deliveries, events, problems, replays, apiKeys } = engine
+    const stores = { endpoints, deliveries, events, problems, replays, apiKeys }
     // Methods without an id of an existing thing: they create something, or list.
     const idless = /\.(create|upsert|list|listEvents|authenticate)$/
     const args: Record<string, unknown[]> = { update: [{ description: 'x' }], setStatus: ['enabled'] }
@@ -380,7 +399,9 @@ describe("another workspace's cursor", () => {
     await made.work()
     const scopes = ['events:read', 'deliveries:read', 'workspaces:read'] as const
     const { key } = await made.engine.apiKeys.create({ workspaceId: 'ops', scopes })
-    for (const list of ['/events', '/deliveries', '/attempts', '/problems']) {
+    for (const workspaceId of ['w1', 'w2', 'w3'])
+      await made.engine.replays.create(workspaceId, { what: 'failed', until: 0 })
+    for (const list of ['/events', '/deliveries', '/attempts', '/problems', '/replays']) {
       const page = async (query: string, as: string) =>
         (await read(made.call('GET', `${list}?limit=1${query}`, undefined, as))).body
       const rowsOf = (body: Record<string, unknown>) => body['data'] as { id: string }[]

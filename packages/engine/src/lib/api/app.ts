@@ -8,6 +8,7 @@ import { deliveryRoutes } from './deliveries.ts'
 import { attemptRoutes } from './attempts.ts'
 import { endpointProblemRoutes } from './endpoint-problems.ts'
 import { addAsyncApi } from './async-api.ts'
+import { replayRoutes } from './replays.ts'
 import { addDocument } from './document.ts'
 import { answerOtherMethods, isOptions } from './methods.ts'
 import { endpointByUidRoutes } from './endpoints-by-uid.ts'
@@ -67,6 +68,7 @@ export function createRoutes(
   app.route('/', deliveryRoutes(engine))
   app.route('/', attemptRoutes(engine))
   app.route('/', endpointProblemRoutes(engine))
+  app.route('/', replayRoutes(engine))
   app.route('/', statisticsRoutes(engine))
   app.route('/', workspaceRoutes(engine))
   app.route('/', auditRoutes(engine))

@@ -15,6 +15,7 @@ export const auditSchema = z
     endpointId: z.string().nullable(),
     deliveryId: z.string().nullable(),
     problemId: z.string().nullable(),
+    replayId: z.string().nullable(),
     apiKeyId: z.string().nullable(),
     newApiKeyId: z.string().nullable().openapi({ description: 'The key that a rotation made' }),
     ...workspaceShown,

@@ -33,6 +33,7 @@ const TAGS = [
   { name: 'Secrets', description: 'The secrets that requests to an endpoint are signed with' },
   { name: 'API keys', description: 'The credentials of the workspace. Each is shown once' },
   { name: 'Deliveries', description: 'A delivery is one event on its way to one endpoint' },
+  { name: 'Replays', description: 'Jobs that send deliveries again' },
   { name: 'Problems', description: 'The failed attempts at one endpoint with one error, counted together' },
   { name: 'Workspaces', description: 'The tenants of the installation, for its operators' },
   { name: 'Audit', description: 'The actions of people, each with who acted and on what' },

@@ -5,6 +5,7 @@ import type { endpointProblemSchema } from './endpoint-problem-schema.ts'
 import type { attemptSchema, deliverySchema, endpointSchema } from './schemas.ts'
 import type { workspaceSchema } from './workspace-schema.ts'
 import type { publicKeySchema, secretSchema } from './secret-schemas.ts'
+import type { replaySchema } from './replay-schemas.ts'
 import type { bucketSchema, endpointStatisticsSchema } from './statistics-schemas.ts'
 
 // Examples in the OpenAPI document. test/document.test.ts checks each against its schema.
@@ -123,9 +124,28 @@ export const auditEntry = {
   endpointId: ENDPOINT_ID,
   deliveryId: DELIVERY_ID,
   problemId: null,
+  replayId: null,
   apiKeyId: null,
   newApiKeyId: null,
 } satisfies z.infer<typeof auditSchema>
+
+export const replay = {
+  id: 'rep_019ab2c9-1f2a-7b3c-8d4e-5f60718293a4',
+  what: 'failed',
+  endpointId: ENDPOINT_ID,
+  filter: { since: CREATED_AT },
+  rate: null,
+  state: 'running',
+  reason: null,
+  planned: 2318,
+  plannedMore: false,
+  reachesBackTo: CREATED_AT,
+  until: '2026-11-26T16:02:10.044Z',
+  sent: 1402,
+  skipped: { onItsWay: 6, noLongerStored: 0, changed: 0 },
+  createdAt: '2026-11-26T16:02:10.044Z',
+  endedAt: null,
+} satisfies z.infer<typeof replaySchema>
 
 export const secret = {
   scheme: 'v1',

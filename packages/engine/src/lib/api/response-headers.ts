@@ -10,7 +10,7 @@ const HEADERS = {
     example: '"1"',
   },
   Location: {
-    description: 'The URL of the new endpoint, relative to the URL of the request',
+    description: 'The URL of the new resource, relative to the URL of the request',
     required: true,
     schema: { ...text, format: 'uri-reference' },
     example: 'endpoints/ep_019ab2c4-0a1b-7c2d-8e3f-405162738495',

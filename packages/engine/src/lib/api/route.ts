@@ -7,6 +7,7 @@ import type { CancelEvent } from '../events/cancel-event.ts'
 import type { IdempotentDeliveryStore } from '../deliveries/delivery-store.ts'
 import type { IdempotentEndpointStore } from '../endpoints/endpoint-store-api.ts'
 import type { IdempotentProblemStore } from '../problems/problem-store.ts'
+import type { IdempotentReplayStore } from '../replays/replay-store.ts'
 import type { Engine, PublishResult } from '../engine-api.ts'
 import { EngineError, type EngineErrorCode } from '../errors.ts'
 import type { BackgroundOption } from '../publish/dispatch.ts'
@@ -23,7 +24,15 @@ export interface RouteEngine
   extends
     Omit<
       Engine,
-      'routes' | 'endpoints' | 'apiKeys' | 'deliveries' | 'problems' | 'publishTest' | 'sendTest' | 'cancelEvent'
+      | 'routes'
+      | 'endpoints'
+      | 'apiKeys'
+      | 'deliveries'
+      | 'problems'
+      | 'replays'
+      | 'publishTest'
+      | 'sendTest'
+      | 'cancelEvent'
     >,
     IdempotentDeps {
   /** {@link EngineWorker.checkKeys} without a write; throws if a key service does not answer. */
@@ -34,6 +43,7 @@ export interface RouteEngine
   problems: IdempotentProblemStore
   cancelEvent: CancelEvent
   sendTest(workspaceId: string, endpointId: string, options?: TestOptions & ActingOption): Promise<TestAttempt>
+  replays: IdempotentReplayStore
   publishTest(
     workspaceId: string,
     endpointId: string,

@@ -36,6 +36,7 @@ export interface Action {
   endpointId?: string
   deliveryId?: string
   problemId?: string
+  replayId?: string
   apiKeyId?: string
   newApiKeyId?: string
 }
@@ -86,7 +87,7 @@ export class ActionTransaction extends Transaction {
     const texts = [workspaceId, this.#by, verb, ...IDS.map((name) => this.#action[name])]
     this.#recorded = this.add<{ id: string }>(sqlText`
       insert into keepsend_audit (id, at, workspace_id, principal, verb,
-        endpoint_id, delivery_id, problem_id, api_key_id, new_api_key_id)
+        endpoint_id, delivery_id, problem_id, replay_id, api_key_id, new_api_key_id)
       select ${firstIdAt(this.#deps.db.dialect.name, 'aud_', raw('ms'))} || ${v7().slice(TIME_LENGTH)}, ms,
         ${joined(
           texts.map((text) => sqlText`cast(${text ?? null} as text)`),
@@ -113,7 +114,7 @@ export class ActionTransaction extends Transaction {
 }
 
 /** In the order of the columns. */
-const IDS = ['endpointId', 'deliveryId', 'problemId', 'apiKeyId', 'newApiKeyId'] as const
+const IDS = ['endpointId', 'deliveryId', 'problemId', 'replayId', 'apiKeyId', 'newApiKeyId'] as const
 
 /** The time at the beginning of a UUIDv7: `01890000-0000`. */
 const TIME_LENGTH = 13

@@ -163,7 +163,7 @@ interface FanOutOptions {
 const ALWAYS = raw('1 = 1')
 
 /** The subscription channels that match an event. */
-export function channelsOf({ channels }: PreparedEvent): readonly string[] {
+export function channelsOf({ channels }: Pick<PreparedEvent, 'channels'>): readonly string[] {
   if (channels.length === 0) return EVERY_CHANNEL
   return [...new Set(['*', ...channels.flatMap(patternsOf)])]
 }

@@ -1,0 +1,154 @@
+import { type OutboxDatabase, OutboxError } from '@keepsend/outbox'
+import { type SqlText, endpointIdOf, joined, sqlText } from '@keepsend/outbox/internal'
+import { v7 } from 'uuid'
+import { lockedEndpointsOf } from '../backlog/locks.ts'
+import { EngineError } from '../errors.ts'
+import { type ActingOption, ActionTransaction, type ByOption } from '../audit/action.ts'
+import type { Logger } from '../logger.ts'
+import { checkWorkspaceId } from '../workspace-id.ts'
+import type { ReplayPosition } from './commit-step.ts'
+import { type DryRunOption, type ReplayInput, type ReplaySelection, checkReplay } from './replay-input.ts'
+import { type ReplayPlan, selectAnswered } from './replay-job.ts'
+import { countPlanned } from './replay-plan.ts'
+import { rangeOf } from './replay-range.ts'
+import type { Searched } from './replay-page.ts'
+import type { SourceDeps } from './replay-source.ts'
+
+export interface CreateReplayDeps extends SourceDeps {
+  failedRetentionMs: number
+  logger: Logger
+}
+
+// Running and paused jobs of a workspace.
+const MAX_UNFINISHED = 10
+const RETRY_AFTER_SECONDS = 10
+
+/**
+ * Makes a job, or counts what it would send.
+ *
+ * @returns the id of the job; of a dry run its plan
+ */
+export async function createReplay(
+  deps: CreateReplayDeps,
+  {
+    workspaceId,
+    input,
+    ...options
+  }: { workspaceId: string; input: ReplayInput & DryRunOption } & ByOption & ActingOption,
+): Promise<string | ReplayPlan> {
+  const { db } = deps
+  checkWorkspaceId(workspaceId)
+  checkReplay(input)
+  const { rate, dryRun, ...selection } = input
+  const endpointId = endpointOf(selection)
+  // An empty id is no endpoint, and never all of them.
+  if (selection.what !== 'ids' && selection.endpointId !== undefined)
+    await requireEndpoint(db, { workspaceId, endpointId })
+  const { now, sinceAt, untilAt } = await rangeOf(deps, workspaceId, selection)
+  const job: Searched = { workspaceId, ...storedOf(selection), sinceAt, untilAt }
+  const isWalk = job.ids !== null || endpointId === ''
+  const position: ReplayPosition = isWalk ? { open: [], walked: '' } : { open: [[endpointId, '']], walked: null }
+  const plan = await countPlanned(deps, job, position)
+  if (dryRun) return { ...plan, reachesBackTo: sinceAt === 0 ? null : sinceAt, until: untilAt }
+
+  const id = `rep_${v7()}`
+  const isEmpty = plan.planned === 0 && !plan.plannedMore
+  const columns = [
+    id,
+    workspaceId,
+    endpointId,
+    job.what,
+    JSON.stringify(job.selection),
+    job.ids && JSON.stringify(job.ids),
+  ]
+  const about = endpointId === '' ? {} : { endpointId }
+  const transaction = new ActionTransaction(
+    deps,
+    { verb: 'replay.create', workspaceId, ...about, replayId: id },
+    options,
+  )
+  // Concurrent creations count one after the other.
+  if (db.dialect.name === 'postgres')
+    transaction.add(sqlText`select ${lockedEndpointsOf(db, workspaceId, workspaceId)}`)
+  const inserted = transaction.add(sqlText`
+    insert into keepsend_replays (id, workspace_id, endpoint_id, what, selection, ids, rate, since_at, until_at, planned,
+      planned_more, state, position, paced_to, due_at, created_at, ended_at)
+    select ${texts(columns)}, cast(${rate ?? null} as integer), ${numbers([sinceAt, untilAt, plan.planned])},
+      cast(${plan.plannedMore ? 1 : 0} as integer), ${texts([isEmpty ? 'completed' : 'running', JSON.stringify(position)])},
+      ${numbers([now, now, now, isEmpty ? now : null])}
+    where (
+      select count(*) from keepsend_replays as other
+      where other.workspace_id = ${workspaceId} and other.ended_at is null) < ${MAX_UNFINISHED}
+    on conflict do nothing returning id`)
+  transaction.record(sqlText`select 1 from keepsend_replays where id = ${id}`)
+  transaction.answer(selectAnswered(db, sqlText`job.id = ${id}`))
+  await transaction.commit(db).catch(async (error: unknown) => {
+    // Without a row there is no answer to store, which fails the transaction.
+    if (options.acting?.once && !(error instanceof OutboxError))
+      throw (await whyRefused(db, { workspaceId, endpointId })) ?? error
+    throw error
+  })
+  if (inserted.rows.length > 0) return id
+  throw (
+    (await whyRefused(db, { workspaceId, endpointId })) ??
+    new EngineError('conflict', 'another replay has just ended: try again')
+  )
+}
+
+/** The one endpoint of a replay; '' for several. */
+function endpointOf(selection: ReplaySelection): string {
+  if (selection.what !== 'ids') return selection.endpointId ?? ''
+  const [first = '', ...others] = new Set(selection.ids.map(endpointIdOf))
+  return others.length === 0 ? first : ''
+}
+
+function storedOf({ what, ...filter }: ReplaySelection): Pick<Searched, 'what' | 'selection' | 'ids'> {
+  if ('ids' in filter) return { what, selection: {}, ids: [...new Set(filter.ids)] }
+  const given = Object.entries(filter).filter(([, value]) => value !== undefined)
+  return { what, selection: Object.fromEntries(given) as Searched['selection'], ids: null }
+}
+
+async function requireEndpoint(db: OutboxDatabase, { workspaceId, endpointId }: Owned): Promise<void> {
+  const { rows } = await db.run(
+    sqlText`select 1 from keepsend_endpoints where id = ${endpointId} and workspace_id = ${workspaceId}`,
+  )
+  if (!rows[0]) throw new EngineError('not_found', 'no such endpoint')
+}
+
+interface Owned {
+  workspaceId: string
+  endpointId: string
+}
+
+/** The error of a job that was not inserted; undefined: the job in its way has ended meanwhile. */
+async function whyRefused(db: OutboxDatabase, { workspaceId, endpointId }: Owned): Promise<EngineError | undefined> {
+  const { rows } = await db.run<{ id: string; endpointId: string }>(sqlText`
+    select id as "id", endpoint_id as "endpointId" from keepsend_replays
+    where workspace_id = ${workspaceId} and ended_at is null order by id`)
+  const other = rows.find((one) => one.endpointId === endpointId)
+  if (other) {
+    const of = endpointId === '' ? 'of several endpoints' : 'of this endpoint'
+    return new EngineError('conflict', `the replay ${other.id} ${of} has not ended: wait for it, or cancel it`)
+  }
+  if (rows.length < MAX_UNFINISHED) return undefined
+  return new EngineError(
+    'too_many_replays',
+    `a workspace has at most ${MAX_UNFINISHED} replays that have not ended, and this one has as many: wait for one, or cancel one`,
+    { retryAfterSeconds: RETRY_AFTER_SECONDS },
+  )
+}
+
+// Cast: Postgres knows no types of the parameters of an `insert … select`.
+function texts(values: readonly (string | null)[]): SqlText {
+  return joined(
+    values.map((value) => sqlText`cast(${value} as text)`),
+    ', ',
+  )
+}
+
+function numbers(values: readonly (number | null)[]): SqlText {
+  return joined(
+    values.map((value) => sqlText`cast(${value} as bigint)`),
+    ', ',
+  )
+}

@@ -1,0 +1,54 @@
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type SqlText, eventIdIn, insertAgainStatement, raw, sqlText } from '@keepsend/outbox/internal'
+import { firstIdAtTime } from '../history/attempt-id.ts'
+import type { HoldReason } from '../outcome.ts'
+import type { InsertedAgain } from './replay-page.ts'
+
+/** Deliveries of one endpoint that a step takes. */
+export interface TakenIds {
+  ids: readonly string[]
+  workspaceId: string
+  endpointId: string
+  untilAt: number
+  /** The condition that the step stands. */
+  guard: SqlText
+}
+
+/** For a `replay`: resumed in batches, so that new events are not delayed. */
+export const HELD_FOR: HoldReason = 'replay'
+
+/**
+ * Inserts those of the deliveries again that have no row, from their events and payloads. `delivered`: whose last attempt
+ * delivered before `untilAt`; `missed`: whose last attempt, if there is one, did not. The events are locked, so that retention
+ * does not delete them, and then their payloads, before the rows are visible.
+ */
+export function insertHeld(
+  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  { ids, workspaceId, endpointId, untilAt, guard }: TakenIds,
+  which: InsertedAgain,
+): SqlText {
+  const last = (column: string): SqlText => sqlText`(
+          select attempt.${raw(column)} from keepsend_attempts as attempt ${dialect.by('keepsend_attempts_delivery')}
+          where attempt.delivery_id = listed.id order by attempt.gen desc ${dialect.first(1)})`
+  const until = sqlText`cast(${firstIdAtTime(dialect.name, untilAt)} as bigint)`
+  const isWanted =
+    which === 'missed'
+      ? raw(`coalesce(wanted.outcome, '') <> 'delivered'`)
+      : sqlText`wanted.outcome = 'delivered' and wanted.attempt_id < ${until}`
+  return insertAgainStatement(
+    dialect,
+    sqlText`
+      select wanted.id, event.workspace_id, event.event_type, endpoint.id as endpoint_id, event.payload_id, event.content_type,
+        coalesce(wanted.gen, 0) as last_gen, endpoint.max_attempts
+      from (
+        select listed.id, ${eventIdIn(raw('listed.id'))} as event_id, ${last('gen')} as gen, ${last('outcome')} as outcome,
+          ${last('id')} as attempt_id, (select 1 from pending_events as found where found.id = listed.id) as has_row
+        from ${dialect.rows('listed', ids, { id: ['text', (id) => id] })}) as wanted
+        join keepsend_events as event on event.id = wanted.event_id and event.workspace_id = ${workspaceId}
+        join keepsend_payloads as stored on stored.id = event.payload_id and stored.event_id = event.id
+        join keepsend_endpoints as endpoint on endpoint.id = ${endpointId} and endpoint.workspace_id = ${workspaceId}
+      where wanted.has_row is null and ${isWanted} and ${guard}
+      ${dialect.lock('share', 'event')}`,
+    HELD_FOR,
+  )
+}

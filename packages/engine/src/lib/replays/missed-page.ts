@@ -1,0 +1,73 @@
+import type { OutboxDatabase, SqlResult } from '@keepsend/outbox'
+import { firstEventIdAt, rowId, sqlText } from '@keepsend/outbox/internal'
+import { endpointRows } from '../codecs.ts'
+import { patternsOf } from '../publish/event.ts'
+import { channelsOf } from '../publish/fan-out.ts'
+import type { PageAt, ReplayPage, Searched } from './replay-page.ts'
+
+// Events that a page reads at most.
+const MAX_READ = 2000
+
+/**
+ * Events that match the subscriptions of an endpoint as they are now, and of which it got nothing: the delivery failed, or there
+ * is none, and its last attempt, if it is retained, did not deliver. The oldest event first.
+ */
+export async function missedPage(
+  db: OutboxDatabase,
+  { workspaceId, sinceAt, untilAt }: Searched,
+  { endpointId, position, limit }: PageAt,
+): Promise<ReplayPage> {
+  const { dialect } = db
+  const endpoint = await db.run(sqlText`
+    select ${endpointRows.some('endpoint', ['eventTypes', 'channels'])} from keepsend_endpoints as endpoint
+    where endpoint.id = ${endpointId} and endpoint.workspace_id = ${workspaceId}`)
+  if (!endpoint.rows[0]) return { ids: [], position, isLast: true }
+  const subscribed = endpointRows.read<'eventTypes' | 'channels'>(endpoint.rows[0])
+  const after = position === '' ? firstEventIdAt(sinceAt) : position
+  const { where, oldestFirst } = dialect.ofWorkspace(workspaceId, { after, before: firstEventIdAt(untilAt) })
+  const events: SqlResult<{ id: string; type: string; channels: string }> = await db.run(sqlText`
+    select id as "id", event_type as "type", channels as "channels"
+    from keepsend_events ${dialect.by('keepsend_events_workspace')}
+    where ${where} order by ${oldestFirst} ${dialect.first(MAX_READ)}`)
+  const matching = events.rows.filter((event) => matches(subscribed, event)).map(({ id }) => rowId(id, endpointId))
+  const missed = matching.length === 0 ? [] : await missedOf(db, matching, { workspaceId, untilAt })
+  const ids = missed.slice(0, limit)
+  const isRead = ids.length === missed.length
+  const last = isRead ? events.rows.at(-1)?.id : ids.at(-1)?.slice(0, events.rows[0]?.id.length)
+  return { ids, position: last ?? position, isLast: isRead && events.rows.length < MAX_READ }
+}
+
+interface Subscribed {
+  eventTypes: readonly string[]
+  channels: readonly string[]
+}
+
+/** As the fan-out matches. */
+function matches(
+  { eventTypes, channels }: Subscribed,
+  { type, ...event }: { type: string; channels: string },
+): boolean {
+  if (!patternsOf(type).some((pattern) => eventTypes.includes(pattern))) return false
+  if (channels.length === 0) return true
+  return channelsOf({ channels: JSON.parse(event.channels) as string[] }).some((channel) => channels.includes(channel))
+}
+
+/** Scalar queries, of one look-up each: a planner would make a join of a `not exists`. */
+async function missedOf(
+  db: OutboxDatabase,
+  ids: readonly string[],
+  { workspaceId, untilAt }: Pick<Searched, 'workspaceId' | 'untilAt'>,
+): Promise<string[]> {
+  const { dialect } = db
+  const { rows } = await db.run<{ id: string }>(sqlText`
+    select wanted.id as "id" from ${dialect.rows('wanted', ids, { id: ['text', (id) => id] })}
+    where coalesce((
+        select case when stored.status = 'failed' and stored.completed_at < ${untilAt} and stored.workspace_id = ${workspaceId}
+          then 1 else 0 end
+        from pending_events as stored where stored.id = wanted.id), 1) = 1
+      and coalesce((
+        select attempt.outcome from keepsend_attempts as attempt ${dialect.by('keepsend_attempts_delivery')}
+        where attempt.delivery_id = wanted.id order by attempt.gen desc ${dialect.first(1)}), '') <> 'delivered'
+    order by wanted.id`)
+  return rows.map(({ id }) => id)
+}

@@ -1,0 +1,35 @@
+import type { replays } from '../sqlite/tables.ts'
+
+/** Where a replay finds its deliveries: endpoint by endpoint, each in an order that a position continues. */
+export interface ReplaySource {
+  /** Which of its deliveries are inserted again if they have no row. */
+  inserts: InsertedAgain | undefined
+  /** The endpoint after this one; undefined: there is none. */
+  nextEndpoint(after: string): Promise<string | undefined>
+  /** Reads a bounded number of rows. The first position is ''. */
+  page(at: PageAt): Promise<ReplayPage>
+}
+
+export type InsertedAgain = 'delivered' | 'missed'
+
+export interface PageAt {
+  endpointId: string
+  position: string
+  /** 1–1,000. */
+  limit: number
+}
+
+export interface ReplayPage {
+  /** Deliveries of this endpoint. */
+  ids: string[]
+  /** The position after them. */
+  position: string
+  /** Whether the endpoint has no others. */
+  isLast: boolean
+}
+
+/** The properties of a job by which its deliveries are found. */
+export type Searched = Pick<
+  typeof replays.$inferSelect,
+  'workspaceId' | 'what' | 'selection' | 'ids' | 'sinceAt' | 'untilAt'
+>

@@ -112,6 +112,7 @@ export class InlineEventQueue implements EventQueue {
     return tick(engine, async () => {
       const options = { limit: FIRST_SENDS, leaseMs: LEASE_MS, due: false, firstSends: 'all' } as const
       await releaseEvents(engine.db, (await sweepPendingEvents(engine.db, options)).events)
+      await engine.worker.stepReplays({ limit: 1, batch: Math.max(2, this.#deliveriesPerInvocation), everyMs: 60_000 })
       const { resumed } = await engine.worker.resumeHeld({
         limit: ENDPOINTS,
         batch: this.#deliveriesPerInvocation,

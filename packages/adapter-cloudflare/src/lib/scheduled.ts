@@ -27,6 +27,10 @@ export interface SweepReport extends OldestRows {
 export async function sweep(policy: QueuePolicy): Promise<SweepReport> {
   const { engine, leaseMs, sweepLimit: limit } = policy
   return tick(engine, async (errors) => {
+    // Before held rows are resumed, so that this tick sends what the steps have held.
+    await engine.worker
+      .stepReplays({ batch: MAX_RESUMED, everyMs: CRON_MS })
+      .catch((error: unknown) => errors.push(error))
     const resumed = await resumeHeldRows(policy, errors)
     const how = { limit, leaseMs, firstSends: 'all', perWorkspace: PER_WORKSPACE } as const
     const { events, exhausted } = await sweepPendingEvents(engine.db, how)

@@ -1,18 +1,20 @@
 import type { DeliveryOutcome, Engine } from '@keepsend/engine'
 import { errorFields } from '@keepsend/engine/internal'
 import type { LaneRef } from '@keepsend/outbox'
+import { ReplayTimer } from './replay-timer.ts'
 
 // At least this between two runs.
 const APART_MS = 50
 
 /**
  * Resumes held rows when their endpoints' `resume_at` has come. Runs at the earliest `resume_at` in the database, after rows
- * were held here, and at least every `pollMs`.
+ * were held here, after a step of a replay, and at least every `pollMs`.
  */
 export class ResumeTimer {
   readonly #engine: Engine
   readonly #pollMs: number
   readonly #onResumed: (lane: LaneRef) => void
+  readonly #replays: ReplayTimer
   #timer: NodeJS.Timeout | undefined
   #dueAt = Infinity
   #work: Promise<void> | undefined
@@ -24,6 +26,7 @@ export class ResumeTimer {
     this.#engine = engine
     this.#pollMs = pollMs
     this.#onResumed = onResumed
+    this.#replays = new ReplayTimer(engine, () => this.runSoon())
     this.runSoon()
   }
 
@@ -36,7 +39,7 @@ export class ResumeTimer {
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
-    await this.#work
+    await Promise.all([this.#work, this.#replays.stop()])
   }
 
   #runIn(ms: number): void {

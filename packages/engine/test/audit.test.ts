@@ -11,7 +11,15 @@ const DAY_MS = 86_400_000
 const SLOW = { timeout: 120_000 }
 
 interface World extends Rig {
-  ids: { endpointId: string; failedId: string; waitingId: string; problemId: string; replayId: string; pausedId: string; apiKeyId: string }
+  ids: {
+    endpointId: string
+    failedId: string
+    waitingId: string
+    problemId: string
+    replayId: string
+    pausedId: string
+    apiKeyId: string
+  }
   /** Lets the next transaction fail at its last statement. */
   refuseNext: () => void
 }

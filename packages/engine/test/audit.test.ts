@@ -53,6 +53,8 @@ async function world(options: Parameters<typeof rig>[0] = {}): Promise<World> {
   const { id: otherId } = await made.addEndpoint({ eventTypes: ['other'] })
   await made.engine.publish({ type: 'other', workspaceId: 'w1', data: { text: 'fails' } })
   await made.work()
+  // Not in the millisecond in which the replays are made, which takes none of these.
+  await made.exec(`update pending_events set completed_at = completed_at - 1000 where status = 'failed'`)
   const { replays } = made.engine
   const { id: replayId } = await replays.create('w1', { what: 'failed', endpointId: otherId })
   const { id: pausedId } = await replays.pause('w1', (await replays.create('w1', { what: 'failed' })).id)
@@ -426,7 +428,11 @@ describe('the list of the audit', () => {
   it('reads the index of its workspace, or the primary key, and no other row', async () => {
     const asked: Statement[] = []
     const made = await rig({
-      wrap: (db) => ({ ...db, run: (statement) => (asked.push(statement), db.run(statement)) }),
+      wrap: (db) => ({
+        ...db,
+        run: (statement) => (asked.push(statement), db.run(statement)),
+        atomic: (statements) => (asked.push(...statements), db.atomic(statements)),
+      }),
     })
     for (let n = 0; n < 20; n++) await made.engine.apiKeys.create({ workspaceId: `w${n % 2}` })
     const { dialect } = made.db
@@ -441,7 +447,7 @@ describe('the list of the audit', () => {
     const { audit, worker } = made.engine
     const own = /keepsend_audit_workspace/
     const whole = dialect.name === 'postgres' ? /keepsend_audit_pkey/ : /PRIMARY KEY/
-    const scan = /(Seq Scan on|SCAN) keepsend_audit/
+    const scan = /(Seq Scan on|SCAN) (keepsend_audit|old_action)/
     const plans: [RegExp, () => Promise<unknown>][] = [
       [own, () => audit.list('w1', { limit: 5 })],
       [own, () => audit.list('w1', { limit: 5, verb: 'api_key.create', since: 1, until: 2 })],

@@ -95,6 +95,7 @@ describe('an engine with development', () => {
     await deliverOneOfTwo({ development: true, logger: undefined })
     expect(lines.map(({ line }) => line)).toEqual([
       expect.stringMatching(/ keepsend warn: development: true opens /),
+      expect.stringMatching(/ keepsend info: action recorded: endpoint.create /),
       expect.stringMatching(/ keepsend debug: delivery held \(.*reason=rate_limited/),
     ])
     // On Node these two write to stderr.
@@ -125,7 +126,9 @@ describe.each([undefined, false])('an engine with development: %s', (development
   it('writes no debug line to the console', async () => {
     const lines = consoleLines()
     await deliverOneOfTwo({ development, logger: undefined })
-    expect(lines).toEqual([])
+    expect(lines.map(({ line }) => line)).toEqual([
+      expect.stringMatching(/ keepsend info: action recorded: endpoint.create /),
+    ])
   })
 
   it('sends nothing to an endpoint that was created in development', async () => {

@@ -82,7 +82,7 @@ const ENDPOINT = {
   signatures: ['v1'],
   compatSignature: { header: 'x-old', format: 'sha256' },
   eventTypeHeader: 'x-type',
-  filter: { 'data.id': 'm1' },
+  filter: { type: { $exist: true } },
   uid: 'crm-1',
   metadata: { plan: 'pro' },
   concurrency: 2,

@@ -16,6 +16,8 @@ const SMALL = [
   'keepsend_payloads',
   // Workspaces with a retention of their own, read a page at a time.
   'keepsend_workspaces',
+  // The clean-up of the audit, from the first id on: it deletes each that it reads.
+  'old_action',
   'sqlite_master',
 ]
 const READ_TO_ITS_END = new RegExp(

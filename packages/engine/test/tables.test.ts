@@ -81,7 +81,7 @@ describe('the migrations, the drizzle tables and the codecs', () => {
     }))
     const ours = Object.entries(tables).map(([table, columns]) => [table, Object.values(columns)])
     expect(Object.fromEntries(ours)).toEqual(await migratedTables())
-    expect(ours).toHaveLength(16)
+    expect(ours).toHaveLength(17)
   })
 
   it('give both dialects the same properties, values, defaults and keys', () => {

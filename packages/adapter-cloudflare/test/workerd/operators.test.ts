@@ -26,7 +26,7 @@ describe('on D1', () => {
   it('an operator lists workspaces and manages keys over HTTP', async () => {
     const { engine } = await rig()
     const { key } = await engine.apiKeys.create({ workspaceId: 'ops', scopes: [...SCOPES, ...OPERATOR_SCOPES] })
-    const call = async (method: string, path: string, body?: object) => {
+    const call = async (method: string, path: string, body?: object): Promise<Record<string, unknown>> => {
       const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'idempotency-key': path }
       const request = { method, headers, ...(body && { body: JSON.stringify(body) }) }
       const answer = await engine.routes.request(path, request)

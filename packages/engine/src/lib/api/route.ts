@@ -81,7 +81,8 @@ export function defineRoute<R extends RouteConfig & Described>(
 ) {
   const read = readBody(maxBodyBytes)
   const takesBody = config.request?.body !== undefined
-  const takesKey = config.method !== 'get'
+  // Each that changes something, and no other.
+  const takesKey = config.method !== 'get' && config.request?.headers !== undefined
   const responses: R['responses'] = {
     ...(takesKey ? withReplayed(config.responses) : config.responses),
     ...problemsOf(problems, { takesBody, takesKey }),

@@ -8,7 +8,7 @@ export function cleanupAuditStatement(
   { retentionMs, limit }: { retentionMs: number; limit: number },
 ): SqlText {
   const old = sqlText`
-    select id from keepsend_audit as old where id < ${firstIdAt(dialect.name, 'aud_', sqlText`${clock()} - ${retentionMs}`)}
-    order by id ${dialect.first(limit)} ${dialect.lock('pick', 'old')}`
+    select id from keepsend_audit as old_action where id < ${firstIdAt(dialect.name, 'aud_', sqlText`${clock()} - ${retentionMs}`)}
+    order by id ${dialect.first(limit)} ${dialect.lock('pick', 'old_action')}`
   return sqlText`delete from keepsend_audit where id ${dialect.among(old)}`
 }

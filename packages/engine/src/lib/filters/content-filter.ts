@@ -25,7 +25,7 @@ export type Condition =
   | { kind: 'not'; of: Condition }
   | { kind: 'compare'; path: string[]; operator: Operator; operand: Scalar | readonly Scalar[] }
 
-export const OPERATORS = [
+const OPERATORS = [
   '$eq',
   '$neq',
   '$gt',
@@ -39,7 +39,7 @@ export const OPERATORS = [
   '$exist',
 ] as const
 
-export type Operator = (typeof OPERATORS)[number]
+type Operator = (typeof OPERATORS)[number]
 
 export const MAX_OPERATORS = 50
 export const MAX_LEVELS = 5

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { SCOPES } from '../../index.ts'
 import { type Rig, rig } from '../../../test/rig.ts'
-import { GOOD_BODIES, documentOf, operationOf, routesOf } from '../../../test/routes.ts'
+import { GOOD_BODIES, changesSomething, documentOf, operationOf, routesOf } from '../../../test/routes.ts'
 import { type Statement, claimDueEvents } from '@keepsend/outbox'
 import { rowsAs } from '@keepsend/outbox/internal'
 
@@ -32,12 +32,18 @@ async function world(options: Parameters<typeof rig>[0] = {}) {
     })
   /** The route's path with the ids of existing rows. */
   const apiKey = (await made.engine.apiKeys.create({ workspaceId: 'w1' })).id
+  const { eventId: waiting } = await made.engine.publish({ type: 'message.created', workspaceId: 'w1', data: {} })
+  await made.exec(`update pending_events set completed_at = completed_at - 1000 where status = 'failed'`)
   const ids: Record<string, string | undefined> = {
+    events: waiting,
     deliveries: delivery?.id,
+    replays: (await made.engine.replays.create('w1', { what: 'failed' })).id,
     problems: `prb_${id}.http_4xx.400`,
     'api-keys': apiKey,
   }
-  const at = (path: string) => path.replace(/\{u?id\}/, ids[path.split('/')[1] ?? ''] ?? id)
+  const idFor = (path: string) =>
+    /retry-now|give-up/.test(path) ? `${waiting}.${id}` : (ids[path.split('/')[1] ?? ''] ?? id)
+  const at = (path: string) => path.replace(/\{u?id\}/, idFor(path))
   return { ...made, id, call, at }
 }
 
@@ -56,6 +62,13 @@ const MUTATING = [
   'POST /endpoints/{id}/test/send',
   'POST /endpoints/{id}/replay',
   'POST /deliveries/{id}/replay',
+  'POST /deliveries/{id}/retry-now',
+  'POST /deliveries/{id}/give-up',
+  'POST /events/{id}/cancel',
+  'POST /replays',
+  'POST /replays/{id}/pause',
+  'POST /replays/{id}/resume',
+  'POST /replays/{id}/cancel',
   'POST /problems/{id}/acknowledge',
   'POST /problems/{id}/resolve',
   'POST /api-keys',
@@ -78,6 +91,8 @@ async function left({ select }: Pick<Rig, 'select'>): Promise<unknown> {
     'keepsend_problems',
     'pending_events',
     'keepsend_attempts',
+    'keepsend_replays',
+    'keepsend_audit',
     '(select id, workspace_id, name, scopes, expires_at from keepsend_api_keys) as known',
   ]
   return Promise.all(tables.map((table) => select(`select * from ${table} order by 1, 2, 3`)))
@@ -161,6 +176,7 @@ const OTHER: Record<string, object> = {
   'POST /endpoints/{id}/replay': { settledAfter: '2020-01-01T00:00:00Z' },
   'POST /problems/{id}/acknowledge': { by: 'erin' },
   'POST /endpoints/{id}/test/send': { data: { other: true } },
+  'POST /replays': { rate: 1 },
   'POST /api-keys': { name: 'other' },
   'POST /api-keys/{id}/rotate': { overlapMs: 1000 },
 }
@@ -280,7 +296,7 @@ it('a read ignores an Idempotency-Key', async () => {
 
 it('the document lists Idempotency-Key for every route that changes something', async () => {
   const document = await documentOf(await rig())
-  const mutating = routesOf(document).filter(({ method }) => method !== 'GET')
+  const mutating = routesOf(document).filter(changesSomething)
   expect(mutating.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(
     MUTATING.map(({ method, path }) => `${method} ${path}`).sort(),
   )

@@ -203,7 +203,14 @@ export function enqueuePromises(holds: Holds): void {
     const { rows } = await db.run<Pick<PendingEvent, 'id' | 'endpointId' | 'gen' | 'ready' | 'holdReason'>>(insert)
     const all = await findAll(rival)
     expect(rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))).toEqual(
-      all.map(({ id, endpointId, gen, ready, holdReason }) => ({ id, endpointId, gen, ready, holdReason })),
+      all.map(({ id, endpointId, gen, ready, holdReason }) => ({
+        id,
+        endpointId,
+        gen,
+        ready,
+        holdReason,
+        isFiltered: 0,
+      })),
     )
     expect(all.map(moved)).toMatchObject([
       { id: `${one.eventId}.ep_a`, endpointId: 'ep_a', maxAttempts: 1, gen: 0, dueAt: T, payload: one.payload },

@@ -18,11 +18,11 @@ import { createEndpoints } from './endpoints/endpoints-by-uid.ts'
 import { createSendTest } from './delivery/send-test.ts'
 import type { Engine } from './engine-api.ts'
 import { createEngineWorker } from './engine-worker.ts'
-import { EngineError, asEngineError, checkNames } from './errors.ts'
+import { EngineError, checkNames } from './errors.ts'
 import { prepareEvent, prepareEvents } from './publish/event.ts'
 import { createReceiverCount } from './publish/receiver-count.ts'
 import { dispatchRows, dispatchWithoutRows, inBackground, messagesOf, newCounters } from './publish/dispatch.ts'
-import { hashKey, readAnswer } from './idempotency/idempotency.ts'
+import { findStoredResponse } from './idempotency/idempotency.ts'
 import { errorFields } from './logger.ts'
 import { redactingLogger } from './redacting-logger.ts'
 import { createKeyCheck } from './secrets/key-check.ts'
@@ -193,12 +193,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
       return { ...committed.answer, replayed: committed.replayed, eventIds }
     },
 
-    findStoredResponse: async (idempotencyKey) => {
-      const key = await hashKey(idempotencyKey)
-      return readAnswer(db, key).catch((error: unknown) => {
-        throw asEngineError(error)
-      })
-    },
+    findStoredResponse: (idempotencyKey) => findStoredResponse(db, idempotencyKey),
 
     async publish(event, background) {
       const prepared = prepareEvent(validator ? await validator.validate(event) : event)

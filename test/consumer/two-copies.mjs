@@ -46,8 +46,10 @@ const delivering = new two.DurableEventQueue({ db, pollMs: 60_000 })
 const publishing = new one.DurableEventQueue({ db })
 const deliverer = engineTwo.createEngine({ db, queue: delivering, secrets, sender, signer: one.createNodeSigner() })
 const limits = { requestsPerSecond: 1 }
+// A warning would be in the output, and the lines of actions are not.
+const logger = { ...engineOne.consoleLogger, info() {} }
 const authenticate = (request) => deliverer.apiKeys.authenticate(request)
-const engine = engineOne.createEngine({ db, queue: publishing, secrets, urlPolicy, limits, authenticate })
+const engine = engineOne.createEngine({ db, queue: publishing, secrets, urlPolicy, limits, authenticate, logger })
 await delivering.start(deliverer)
 await engine.endpoints.create('w1', { url: `http://127.0.0.1:${port}/hooks` })
 

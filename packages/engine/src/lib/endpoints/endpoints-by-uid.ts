@@ -1,4 +1,4 @@
-import { sqlText } from '@keepsend/outbox/internal'
+import { type OptionTable, sqlText } from '@keepsend/outbox/internal'
 import { ENDPOINT_OPTIONS } from './check-endpoint.ts'
 import { CHANGE_OPTIONS } from './endpoint-change.ts'
 import { SHOWN_COLUMNS, toEndpoint } from './endpoint-columns.ts'
@@ -11,7 +11,7 @@ import { checkWorkspaceId } from '../workspace-id.ts'
 const { uid: _uid, secret: _secret, ...OPTIONS } = ENDPOINT_OPTIONS
 
 /** The properties that an upsert takes: the uid is given beside them, and a change takes no secret. */
-export const UPSERT_OPTIONS = OPTIONS
+export const UPSERT_OPTIONS: OptionTable = OPTIONS
 
 // Each retry follows a creation, a deletion or a change of the uid by somebody else.
 const MAX_TRIES = 10

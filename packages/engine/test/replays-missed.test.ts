@@ -26,6 +26,22 @@ const sent = (made: Awaited<ReturnType<typeof replayRig>>) =>
   made.sender.requests.map(({ headers }) => String(headers['webhook-id']))
 
 describe('a replay of what an endpoint missed', () => {
+  it('takes what matches its filter now, and nothing that was cancelled', async () => {
+    const made = await missed({ filter: { type: 'b' } })
+    const cancelled = await made.engine.publish({ type: 'b', workspaceId: 'w1', data: {} })
+    await made.engine.cancelEvent('w1', cancelled.eventId)
+    await made.age(AGO_MS)
+    made.accept()
+    made.sender.requests.length = 0
+    const plan = await made.engine.replays.create('w1', { what: 'missed', endpointId: made.id, dryRun: true })
+    expect(plan).toMatchObject({ planned: 1 })
+    await made.create({ what: 'missed', endpointId: made.id })
+    await made.step()
+    await drain(made)
+    expect(sent(made)).toEqual([made.before[1]])
+    expect(await made.create({ what: 'failed', endpointId: made.id })).toMatchObject({ planned: 0 })
+  })
+
   it('sends events from before it was there, failed ones, and deleted ones, and none that arrived', async () => {
     const made = await missed()
     const failed = await publishAgo(made)

@@ -1,16 +1,19 @@
 import type { OutboxDatabase, SqlResult } from '@keepsend/outbox'
-import { firstEventIdAt, rowId, sqlText } from '@keepsend/outbox/internal'
+import { CANCELLED, firstEventIdAt, raw, rowId, sqlText } from '@keepsend/outbox/internal'
 import { endpointRows } from '../codecs.ts'
+import { type Condition, readFilter } from '../filters/content-filter.ts'
+import { bodyOf, matches as evaluate } from '../filters/evaluate.ts'
 import { patternsOf } from '../publish/event.ts'
 import { channelsOf } from '../publish/fan-out.ts'
 import type { PageAt, ReplayPage, Searched } from './replay-page.ts'
 
-// Events that a page reads at most.
+// Events that a page reads at most; with their payloads, which may have 256 KiB each, fewer.
 const MAX_READ = 2000
+const MAX_READ_WITH_PAYLOADS = 100
 
 /**
- * Events that match the subscriptions of an endpoint as they are now, and of which it got nothing: the delivery failed, or there
- * is none, and its last attempt, if it is retained, did not deliver. The oldest event first.
+ * Events that match the subscriptions and the filter of an endpoint as they are now, and of which it got nothing: the delivery
+ * failed, and nobody cancelled it, or there is none, and its last attempt, if it is retained, did not deliver. The oldest event first.
  */
 export async function missedPage(
   db: OutboxDatabase,
@@ -19,22 +22,43 @@ export async function missedPage(
 ): Promise<ReplayPage> {
   const { dialect } = db
   const endpoint = await db.run(sqlText`
-    select ${endpointRows.some('endpoint', ['eventTypes', 'channels'])} from keepsend_endpoints as endpoint
+    select ${endpointRows.some('endpoint', ['eventTypes', 'channels', 'filter'])} from keepsend_endpoints as endpoint
     where endpoint.id = ${endpointId} and endpoint.workspace_id = ${workspaceId}`)
   if (!endpoint.rows[0]) return { ids: [], position, isLast: true }
-  const subscribed = endpointRows.read<'eventTypes' | 'channels'>(endpoint.rows[0])
+  const subscribed = endpointRows.read<'eventTypes' | 'channels' | 'filter'>(endpoint.rows[0])
+  const condition = subscribed.filter ? readFilter(subscribed.filter) : undefined
+  const most = condition ? MAX_READ_WITH_PAYLOADS : MAX_READ
+  const payload = condition
+    ? sqlText`(select stored.payload from keepsend_payloads as stored where stored.id = payload_id)`
+    : raw('null')
   const after = position === '' ? firstEventIdAt(sinceAt) : position
   const { where, oldestFirst } = dialect.ofWorkspace(workspaceId, { after, before: firstEventIdAt(untilAt) })
-  const events: SqlResult<{ id: string; type: string; channels: string }> = await db.run(sqlText`
-    select id as "id", event_type as "type", channels as "channels"
+  const events: SqlResult<MissedEvent> = await db.run(sqlText`
+    select id as "id", event_type as "type", channels as "channels", content_type as "contentType", ${payload} as "payload"
     from keepsend_events ${dialect.by('keepsend_events_workspace')}
-    where ${where} order by ${oldestFirst} ${dialect.first(MAX_READ)}`)
-  const matching = events.rows.filter((event) => matches(subscribed, event)).map(({ id }) => rowId(id, endpointId))
+    where ${where} order by ${oldestFirst} ${dialect.first(most)}`)
+  const matching = events.rows
+    .filter((event) => matches(subscribed, event) && passes(condition, event))
+    .map(({ id }) => rowId(id, endpointId))
   const missed = matching.length === 0 ? [] : await missedOf(db, matching, { workspaceId, untilAt })
   const ids = missed.slice(0, limit)
   const isRead = ids.length === missed.length
   const last = isRead ? events.rows.at(-1)?.id : ids.at(-1)?.slice(0, events.rows[0]?.id.length)
-  return { ids, position: last ?? position, isLast: isRead && events.rows.length < MAX_READ }
+  return { ids, position: last ?? position, isLast: isRead && events.rows.length < most }
+}
+
+interface MissedEvent {
+  id: string
+  type: string
+  channels: string
+  contentType: string | null
+  /** Null: it was not read, or is no longer stored. */
+  payload: string | null
+}
+
+/** One whose payload is no longer stored passes, and is counted as that. */
+function passes(condition: Condition | undefined, { payload, contentType }: MissedEvent): boolean {
+  return !condition || payload === null || evaluate(condition, bodyOf({ payload, contentType }))
 }
 
 interface Subscribed {
@@ -63,6 +87,7 @@ async function missedOf(
     select wanted.id as "id" from ${dialect.rows('wanted', ids, { id: ['text', (id) => id] })}
     where coalesce((
         select case when stored.status = 'failed' and stored.completed_at < ${untilAt} and stored.workspace_id = ${workspaceId}
+            and coalesce(stored.last_error, '') <> ${CANCELLED}
           then 1 else 0 end
         from pending_events as stored where stored.id = wanted.id), 1) = 1
       and coalesce((

@@ -1,5 +1,5 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { endpointIdOf, sqlText } from '@keepsend/outbox/internal'
+import { CANCELLED, endpointIdOf, sqlText } from '@keepsend/outbox/internal'
 import type { DeliveryLists } from '../deliveries/delivery-list.ts'
 import { EngineError } from '../errors.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
@@ -40,7 +40,7 @@ async function endpointAfter(db: OutboxDatabase, workspaceId: string, after: str
   return rows[0]?.id
 }
 
-/** Failed rows, the first that failed first. A row that was sent is not found again: it is not failed, or fails after `untilAt`. */
+/** Failed rows that nobody cancelled, the first that failed first. A row that was sent is not found again: it is not failed, or fails after `untilAt`. */
 async function failedPage(
   db: OutboxDatabase,
   { workspaceId, sinceAt, untilAt }: Searched,
@@ -51,6 +51,7 @@ async function failedPage(
   const { rows } = await db.run<{ id: string; at: number }>(sqlText`
     select id as "id", completed_at as "at" from pending_events ${db.dialect.by('pending_events_replay')}
     where completed_at is not null and workspace_id = ${workspaceId} and endpoint_id = ${endpointId} and status = 'failed'
+      and coalesce(last_error, '') <> ${CANCELLED}
       and completed_at >= ${from} and completed_at < ${untilAt} and (completed_at > ${from} or id > ${after})
     order by completed_at, id ${db.dialect.first(limit)}`)
   const last = rows.at(-1)

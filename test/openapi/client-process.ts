@@ -57,9 +57,9 @@ const shown: components['schemas']['Endpoint'] = await taken(client.GET('/endpoi
 assert.equal(shown.circuit, 'closed')
 
 const byUid = { params: { path: { uid: 'crm-4711' } } }
-const own = await taken(client.PUT('/endpoints/by-uid/{uid}', { ...byUid, body: { url, metadata: { plan: 'pro' } } }))
+const own = await taken(client.PUT('/endpoints-by-uid/{uid}', { ...byUid, body: { url, metadata: { plan: 'pro' } } }))
 assert.ok('secret' in own && own.secret !== null)
-const found = await taken(client.GET('/endpoints/by-uid/{uid}', byUid))
+const found = await taken(client.GET('/endpoints-by-uid/{uid}', byUid))
 assert.deepEqual([found.id, found.metadata], [own.id, { plan: 'pro' }])
 assert.equal((await client.DELETE('/endpoints/{id}', { params: { path: { id: own.id } } })).response.status, 204)
 

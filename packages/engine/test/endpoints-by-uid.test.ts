@@ -223,11 +223,11 @@ describe('metadata', () => {
   })
 })
 
-describe('PUT /endpoints/by-uid/{uid}', () => {
+describe('PUT /endpoints-by-uid/{uid}', () => {
   const put = async (uid = 'crm-1', headers: Record<string, string> = {}, on?: Awaited<ReturnType<typeof api>>) => {
     const made = on ?? (await api())
     const send = (more: Record<string, string> = {}, body: object = { url }) =>
-      made.engine.routes.request(`/endpoints/by-uid/${uid}`, {
+      made.engine.routes.request(`/endpoints-by-uid/${uid}`, {
         method: 'PUT',
         headers: {
           authorization: `Bearer ${made.keys.w1}`,
@@ -246,12 +246,12 @@ describe('PUT /endpoints/by-uid/{uid}', () => {
     const { status, body } = await read(first)
     expect([status, first.headers.get('etag')]).toEqual([201, '"1"'])
     expect(body).toMatchObject({ uid: 'a:b.c', secret: expect.stringMatching(/^whsec_/) })
-    const place = new URL(first.headers.get('location') ?? '', 'http://app/endpoints/by-uid/a:b.c').pathname
+    const place = new URL(first.headers.get('location') ?? '', 'http://app/endpoints-by-uid/a:b.c').pathname
     expect(await read(call('GET', place))).toMatchObject({ status: 200, body: { uid: 'a:b.c' } })
     const second = await read(send())
     expect(second).toMatchObject({ status: 200, body: { id: body['id'], version: 2 } })
     expect(second.body).not.toHaveProperty('secret')
-    expect(await read(call('GET', '/endpoints/by-uid/a%3Ab.c'))).toEqual(second)
+    expect(await read(call('GET', '/endpoints-by-uid/a%3Ab.c'))).toEqual(second)
   })
 
   it('repeated under its Idempotency-Key gets its first answer, the secret included, which no record holds', async () => {
@@ -283,7 +283,7 @@ describe('PUT /endpoints/by-uid/{uid}', () => {
     const made = await api()
     for (const uid of ['secret', 'public-key', 'test', 'by-uid']) {
       expect((await (await put(uid, {}, made)).send()).status, uid).toBe(201)
-      expect(await read(made.call('GET', `/endpoints/by-uid/${uid}`)), uid).toMatchObject({ body: { uid } })
+      expect(await read(made.call('GET', `/endpoints-by-uid/${uid}`)), uid).toMatchObject({ body: { uid } })
     }
   })
 

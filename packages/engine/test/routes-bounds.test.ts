@@ -43,7 +43,7 @@ describe('the size of a request', () => {
       'post /events EventInput.data{}',
       'post /events EventInputList.data[] EventInput.data{}',
       // The engine bounds a filter as a whole, in bytes.
-      'put /endpoints/by-uid/{uid} EndpointByUid.filter{}',
+      'put /endpoints-by-uid/{uid} EndpointByUid.filter{}',
       'post /endpoints EndpointInput.filter{}',
       'patch /endpoints/{id} EndpointChange.filter{}',
       'post /endpoints/{id}/match EventInput.data{}',

@@ -49,7 +49,7 @@ export const GOOD_BODIES: Record<string, unknown> = {
   'POST /events': { type: 'message.created', data: { id: 'm1' } },
   'POST /endpoints': { url: 'https://hooks.example.com/' },
   'PATCH /endpoints/{id}': { description: 'changed' },
-  'PUT /endpoints/by-uid/{uid}': { url: 'https://hooks.example.com/' },
+  'PUT /endpoints-by-uid/{uid}': { url: 'https://hooks.example.com/' },
   'POST /endpoints/{id}/pause': {},
   'POST /endpoints/{id}/match': { object: 'event', type: 'message.created', data: { id: 'm1' } },
   'POST /endpoints/{id}/rotate-secret': {},

@@ -317,7 +317,7 @@ describe("another workspace's id", () => {
       return { status, headers: JSON.stringify(headers).replace(own, ''), body: body.replace(own, '').replace(uid, '') }
     }
     for (const uid of [made.ids.uid, made.ids.endpoint]) {
-      const ask = (one: string) => made.asW2('PUT', `/endpoints/by-uid/${one}`, { url })
+      const ask = (one: string) => made.asW2('PUT', `/endpoints-by-uid/${one}`, { url })
       const foreign = await shown(ask(uid), uid)
       expect(foreign).toMatchObject({ status: 201 })
       expect(foreign).toEqual(await shown(ask(`${uid}0`), `${uid}0`))
@@ -326,7 +326,7 @@ describe("another workspace's id", () => {
       })
     }
     expect(await read(made.call('GET', '/endpoints'))).toEqual(before)
-    const paths = [made.ids.uid, made.ids.endpoint].map((uid) => `/endpoints/by-uid/${uid}`)
+    const paths = [made.ids.uid, made.ids.endpoint].map((uid) => `/endpoints-by-uid/${uid}`)
     const found = await Promise.all(paths.map(async (path) => (await read(made.asW2('GET', path))).body))
     expect(found).toMatchObject([{ url }, { url }])
     expect((await read(made.call('GET', paths[0] ?? ''))).body).toMatchObject({ id: made.ids.endpoint })

@@ -55,7 +55,6 @@ export function createRoutes(
     return next()
   })
   app.route('/', eventRoutes(engine))
-  // First: `/endpoints/by-uid/secret` is an endpoint by its uid.
   app.route('/', endpointByUidRoutes(engine))
   app.route('/', eventCancelRoutes(engine))
   app.route('/', eventTypeRoutes(engine))

@@ -14,7 +14,7 @@ const get = defineRoute(
   'endpoints:read',
   {
     method: 'get',
-    path: '/endpoints/by-uid/{uid}',
+    path: '/endpoints-by-uid/{uid}',
     operationId: 'getEndpointByUid',
     tags: ['Endpoints'],
     summary: 'Get an endpoint by your own id',
@@ -28,7 +28,7 @@ const put = defineRoute(
   'endpoints:write',
   {
     method: 'put',
-    path: '/endpoints/by-uid/{uid}',
+    path: '/endpoints-by-uid/{uid}',
     operationId: 'upsertEndpointByUid',
     tags: ['Endpoints'],
     summary: 'Create the endpoint with your own id, or change it',
@@ -89,7 +89,7 @@ export function endpointByUidRoutes(engine: RouteEngine): EngineRoutes {
     )
     c.header('etag', etagOf(endpoint))
     if (!isNew) return c.json(showEndpoint(endpoint), 200)
-    c.header('location', `../${endpoint.id}`)
+    c.header('location', `../endpoints/${endpoint.id}`)
     return c.json({ ...showEndpoint(endpoint), secret: secret ?? null }, 201)
   })
 

@@ -50,7 +50,7 @@ async function world(options: Parameters<typeof rig>[0] = {}) {
 const MUTATING = [
   'POST /events',
   'POST /endpoints',
-  'PUT /endpoints/by-uid/{uid}',
+  'PUT /endpoints-by-uid/{uid}',
   'PATCH /endpoints/{id}',
   'DELETE /endpoints/{id}',
   'POST /endpoints/{id}/pause',
@@ -170,7 +170,7 @@ const OTHER: Record<string, object> = {
   'POST /endpoints/{id}/pause': { forMs: 5000 },
   'POST /events': { channels: ['general'] },
   'POST /endpoints': { description: 'other' },
-  'PUT /endpoints/by-uid/{uid}': { description: 'other' },
+  'PUT /endpoints-by-uid/{uid}': { description: 'other' },
   'PATCH /endpoints/{id}': { description: 'other' },
   'POST /endpoints/{id}/rotate-secret': { overlapMs: 1000 },
   'POST /endpoints/{id}/replay': { settledAfter: '2020-01-01T00:00:00Z' },
@@ -180,7 +180,7 @@ const OTHER: Record<string, object> = {
   'POST /api-keys': { name: 'other' },
   'POST /api-keys/{id}/rotate': { overlapMs: 1000 },
 }
-const SECRETIVE = new Set(['POST /endpoints', 'PUT /endpoints/by-uid/{uid}', 'POST /endpoints/{id}/rotate-secret'])
+const SECRETIVE = new Set(['POST /endpoints', 'PUT /endpoints-by-uid/{uid}', 'POST /endpoints/{id}/rotate-secret'])
 
 describe('two requests past the mark', () => {
   it.each(MUTATING)('$method $path commits once: the second fails at the record', async ({ method, path }) => {

@@ -39,6 +39,7 @@ async function world(options: Partial<EngineOptions> = {}) {
   const [delivery] = await made.rows()
   const ids = {
     endpoints: endpoint.id,
+    'endpoints-by-uid': endpoint.id,
     events: delivery?.id.slice(0, 40),
     deliveries: delivery?.id,
     problems: `prb_${endpoint.id}.http_4xx.400`,

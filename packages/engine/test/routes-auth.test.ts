@@ -12,7 +12,15 @@ async function existing(made: Awaited<ReturnType<typeof api>>): Promise<Record<s
   const { id: apiKey } = await made.engine.apiKeys.create({ workspaceId: 'w1' })
   const { id: replays } = await made.engine.replays.create('w1', { what: 'ids', ids: [row?.id ?? ''] })
   const events = row?.id.slice(0, 40) ?? ''
-  return { endpoints: id, deliveries: row?.id ?? '', events, problems, replays, 'api-keys': apiKey }
+  return {
+    endpoints: id,
+    'endpoints-by-uid': id,
+    deliveries: row?.id ?? '',
+    events,
+    problems,
+    replays,
+    'api-keys': apiKey,
+  }
 }
 
 const fill = (path: string, id: string) => path.replace(/\{u?id\}/, id)

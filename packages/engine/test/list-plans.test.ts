@@ -94,7 +94,8 @@ const BEFORE = ['in a table that was analyzed before', true] as const
 it.each(
   onPostgres
     ? ([
-        [1000, ...NEVER],
+        // Of fewer rows, in some forty pages, Postgres reads the whole table faster than by an index.
+        [1500, ...NEVER],
         [100_000, ...NEVER],
         [1_000_000, ...NEVER],
         [1000, ...BEFORE],

@@ -5,10 +5,15 @@ import { drain, replayRig } from './replays.ts'
 
 const AGO_MS = 300_000
 
+/** An event id of five minutes ago. */
+function idAgo(): string {
+  const hex = (Date.now() - AGO_MS + nth).toString(16).padStart(12, '0')
+  return `evt_${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-${String(nth++).padStart(12, '0')}`
+}
+
 /** Publishes an event five minutes ago, by its id, and delivers it. */
 async function publishAgo(made: Awaited<ReturnType<typeof replayRig>>, type = 'a', channels: string[] = []) {
-  const hex = (Date.now() - AGO_MS + nth).toString(16).padStart(12, '0')
-  const id = `evt_${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-${String(nth++).padStart(12, '0')}`
+  const id = idAgo()
   await made.engine.publish({ id, type, workspaceId: 'w1', data: {}, channels })
   await made.work({ limit: 1000 })
   return id
@@ -28,7 +33,7 @@ const sent = (made: Awaited<ReturnType<typeof replayRig>>) =>
 describe('a replay of what an endpoint missed', () => {
   it('takes what matches its filter now, and nothing that was cancelled', async () => {
     const made = await missed({ filter: { type: 'b' } })
-    const cancelled = await made.engine.publish({ type: 'b', workspaceId: 'w1', data: {} })
+    const cancelled = await made.engine.publish({ id: idAgo(), type: 'b', workspaceId: 'w1', data: {} })
     await made.engine.cancelEvent('w1', cancelled.eventId)
     await made.age(AGO_MS)
     made.accept()

@@ -88,24 +88,22 @@ const BY_INDEX = /pending_events_(at_rest|ready|due|replay|held|settled)\b/
 const BY_KEY = /Bitmap Heap Scan|PRIMARY KEY \(id(=\?|>\? AND id<\?)\)|pending_events_pkey/
 const PAST_OTHERS = /AUTOMATIC|Seq Scan|at_rest \((?!workspace_id=\?)/
 
-const NEVER = ['in a table that was never analyzed', false] as const
-const BEFORE = ['in a table that was analyzed before', true] as const
+type Beside = [neighbours: number, statistics: string, isAnalyzed: boolean]
+const never = (neighbours: number): Beside => [neighbours, 'in a table that was never analyzed', false]
+const before = (neighbours: number): Beside => [neighbours, 'in a table that was analyzed before', true]
 
 it.each(
   onPostgres
-    ? ([
+    ? [
         // Of fewer rows, in some forty pages, Postgres reads the whole table faster than by an index.
-        [1500, ...NEVER],
-        [100_000, ...NEVER],
-        [1_000_000, ...NEVER],
-        [1000, ...BEFORE],
-        [100_000, ...BEFORE],
-        [1_000_000, ...BEFORE],
-      ] as const)
-    : ([
-        [1000, ...NEVER],
-        [1000, ...BEFORE],
-      ] as const),
+        never(1500),
+        never(100_000),
+        never(1_000_000),
+        before(1000),
+        before(100_000),
+        before(1_000_000),
+      ]
+    : [never(1000), before(1000)],
 )(
   'each call uses an index of its own rows beside %i rows of another workspace, %s',
   async (neighbours, _, isAnalyzed) => {

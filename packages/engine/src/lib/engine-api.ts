@@ -147,6 +147,15 @@ export interface Engine<Catalog extends EventCatalog = EventCatalog> {
    */
   on<Name extends LifecycleName>(name: Name, listener: LifecycleListener<Name>): () => void
   /**
+   * Returns a secret of the installation for one purpose: 64 hex digits, the same in every process, derived from the encrypted pepper
+   * of the API keys, which it makes if there is none.
+   *
+   * @throws {EngineError} if the pepper cannot be decrypted
+   * @example
+   * const key = await engine.deriveSecret('session cookies')
+   */
+  deriveSecret(purpose: string): Promise<string>
+  /**
    * Counts the deliveries of the installation by state, up to 100,000, and returns how long the oldest have waited: due ones, and
    * held ones besides.
    */

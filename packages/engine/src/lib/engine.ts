@@ -95,7 +95,8 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
-  const apiKeys = createApiKeys({ db, logger }, createPepper(db, secretStore))
+  const pepper = createPepper(db, secretStore)
+  const apiKeys = createApiKeys({ db, logger }, pepper)
   const delivering: DeliverDeps = {
     endpointCache,
     permits: createPermits(db),
@@ -238,6 +239,8 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
 
     sendTest: createSendTest({ db, delivering, find: (...endpoint) => engine.endpoints.get(...endpoint) }),
     verifyKeys: () => keyCheck.verify(),
+    // No API key begins like this.
+    deriveSecret: (purpose) => pepper.hashNew(`derive ${purpose}`),
     on: (name, listener) => lifecycle.on(name, listener),
     stats: () => outboxStats(db),
   }

@@ -1,0 +1,49 @@
+import type { Engine } from '@keepsend/engine'
+import type { Context } from 'hono'
+import type { Messages } from './language/text.ts'
+
+/** Who reads the dashboard. */
+export interface Operator {
+  /** Shown in the page, and recorded by the audit: at most 200 characters. */
+  name: string
+  /** `read`: looks at everything and changes nothing. `act`: may also replay, pause, change and delete. */
+  role: 'read' | 'act'
+}
+
+/**
+ * Finds who sends a request. A `Response`, such as a redirect to a sign-in page, is sent as it is; null: nobody, which is answered
+ * with 401.
+ */
+export type Authorize = (c: Context) => Operator | Response | null | Promise<Operator | Response | null>
+
+export interface DashboardOptions {
+  engine: Engine
+  /** The dashboard shows the payloads of every workspace, so there is no default. */
+  authorize: Authorize
+  /** The path it is mounted at, such as `/admin/webhooks`. @default found from each request */
+  basePath?: string | undefined
+  /** The name of the installation; `production` is marked. @default none */
+  environment?: string | undefined
+  /** Links of your own in the navigation. @default none */
+  links?: readonly { name: string; href: string }[] | undefined
+  /** Texts that replace Keepsend's, by language; a further language needs all of them. @default none */
+  messages?: Readonly<Record<string, Partial<Messages>>> | undefined
+}
+
+const NAMES = ['engine', 'authorize', 'basePath', 'environment', 'links', 'messages']
+
+/** @throws {TypeError} for an option that is missing, unknown or of the wrong kind */
+export function checkOptions(options: DashboardOptions): void {
+  for (const name of Object.keys(options)) {
+    if (!NAMES.includes(name)) throw new TypeError(`createDashboard has no option ${name}; it has ${NAMES.join(', ')}`)
+  }
+  if (typeof options.authorize !== 'function')
+    throw new TypeError(
+      'createDashboard needs authorize, a function that returns who sends a request: the dashboard shows the payloads of every workspace',
+    )
+  if (typeof options.engine?.deliveries?.list !== 'function')
+    throw new TypeError('createDashboard needs engine, as createEngine returns it')
+  const { basePath } = options
+  if (basePath !== undefined && !/^(\/[\w.~%-]+)*$/.test(basePath))
+    throw new TypeError(`basePath must be a path such as /admin/webhooks, without a slash at its end; found ${basePath}`)
+}

@@ -1,0 +1,43 @@
+import type { Child } from 'hono/jsx'
+import type { Reader } from '../reader/reader.ts'
+
+/** The head of a page: where it is, its name, and what can be done. */
+export function Head({
+  title,
+  crumbs,
+  beside,
+  actions,
+  reader: { text },
+}: {
+  title: Child
+  crumbs?: Child
+  beside?: Child
+  actions?: Child
+  reader: Reader
+}) {
+  const heading = <h1>{title}</h1>
+  return (
+    <div class="head">
+      {crumbs === undefined && beside === undefined ? (
+        heading
+      ) : (
+        <div>
+          {crumbs === undefined ? null : (
+            <nav class="crumbs" aria-label={text('crumbs')}>
+              {crumbs}
+            </nav>
+          )}
+          {beside === undefined ? (
+            heading
+          ) : (
+            <div class="title">
+              {heading}
+              {beside}
+            </div>
+          )}
+        </div>
+      )}
+      {actions === undefined ? null : <div class="acts">{actions}</div>}
+    </div>
+  )
+}

@@ -1,0 +1,65 @@
+import type { Text } from '../language/text.ts'
+import { showSpan, showTook } from './durations.ts'
+import type { Times } from './times.ts'
+
+/** Who reads a page, and how texts, numbers and times are shown to them. */
+export interface Reader {
+  language: string
+  text: Text
+  times: Times
+  /** The time of the page, ms since the epoch. */
+  now: number
+  /** Whether the reader may act. */
+  canAct: boolean
+  /** The address of a page: the mount path, and each part of `path` encoded. */
+  link: Link
+  /** The token of each form of this page. */
+  csrf: string
+}
+
+/** `link('deliveries', id, { attempt: 2 })` is `/admin/deliveries/evt_…?attempt=2`. Values that are undefined or empty are left out. */
+export type Link = (...path: (string | Query)[]) => string
+
+export type Query = Readonly<Record<string, string | number | undefined>>
+
+export function createLink(base: string): Link {
+  return (...path) => {
+    const names = path.filter((part) => typeof part === 'string').map(encodeURIComponent)
+    const query = new URLSearchParams()
+    for (const part of path) {
+      if (typeof part === 'string') continue
+      for (const [name, value] of Object.entries(part)) {
+        if (value !== undefined && value !== '') query.set(name, String(value))
+      }
+    }
+    const asked = query.size > 0 ? `?${query}` : ''
+    const below = names.map((name) => `/${name}`).join('')
+    return `${base}${below || '/'}${asked}`
+  }
+}
+
+/** `48 s ago`, or `in 4 min`. */
+export function showRelative({ now, text }: Reader, ms: number): string {
+  return ms <= now ? text('time.ago', { span: showSpan(now - ms, text) }) : text('time.in', { span: showSpan(ms - now, text) })
+}
+
+/** `4 min 12 s` until a time. */
+export function showUntil({ now, text }: Reader, ms: number): string {
+  return showSpan(ms - now, text, 2)
+}
+
+export function showDuration({ text, language }: Reader, ms: number): string {
+  return showTook(ms, text, language)
+}
+
+export function showNumber({ language }: Reader, value: number): string {
+  return new Intl.NumberFormat(language).format(value)
+}
+
+/** With one decimal, and never 100% when one failed. */
+export function showPercent({ language }: Reader, part: number, whole: number): string {
+  if (whole === 0) return '–'
+  const percent = (part / whole) * 100
+  const shown = part < whole ? Math.min(percent, 99.9) : percent
+  return `${new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(shown)}%`
+}

@@ -1,0 +1,56 @@
+import { raw } from 'hono/html'
+import type { Child } from 'hono/jsx'
+import { SCRIPT, STYLESHEET } from '../assets/embedded.ts'
+import { IconDrawings } from '../parts/icon.tsx'
+
+interface DocumentParts {
+  language: string
+  /** Of the whole page, such as `Deliveries · Keepsend`. */
+  title: string
+  /** As the reader chose it; undefined: as the system has it. */
+  theme: 'light' | 'dark' | undefined
+  /** The class of the document: `portal`, or none. */
+  kind?: 'portal'
+  /** Whether keys act. */
+  keys: boolean
+  /** The address of an asset. */
+  asset: (name: string) => string
+  skip: string
+  children: Child
+}
+
+/** A whole page, as text: the icons that it uses stand before the rest. */
+export async function renderDocument({ language, title, theme, kind, keys, asset, skip, children }: DocumentParts): Promise<string> {
+  const body = String(await (<>{children}</>))
+  const page = (
+    <html lang={language} class={kind} data-theme={theme} data-keys={keys ? undefined : 'off'}>
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="robots" content="noindex" />
+        <title>{title}</title>
+        <link rel="stylesheet" href={asset(STYLESHEET.name)} />
+        <script type="module" src={asset(SCRIPT.name)} />
+      </head>
+      <body>
+        <IconDrawings page={body} />
+        <a class="btn skip" href="#main">
+          {skip}
+        </a>
+        {raw(body)}
+        <div class="sr" role="status" data-status />
+      </body>
+    </html>
+  )
+  return `<!doctype html>\n${String(await page)}`
+}
+
+/** The policy of every page: nothing but our own stylesheet, script and addresses. */
+export const POLICY: Readonly<Record<string, string>> = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+}

@@ -1,0 +1,137 @@
+import type { Child } from 'hono/jsx'
+import type { PlainKey } from '../language/text.ts'
+import { Icon, type IconName } from '../parts/icon.tsx'
+import type { Reader } from '../reader/reader.ts'
+
+/** The parts of the dashboard, as its navigation lists them. */
+export type Section = 'overview' | 'deliveries' | 'endpoints' | 'problems' | 'replays' | 'events' | 'workspaces'
+
+const SECTIONS: [section: Section, icon: IconName, name: PlainKey][] = [
+  ['overview', 'overview', 'nav.overview'],
+  ['deliveries', 'deliveries', 'nav.deliveries'],
+  ['endpoints', 'endpoints', 'nav.endpoints'],
+  ['problems', 'problems', 'nav.problems'],
+  ['replays', 'replay', 'nav.replays'],
+  ['events', 'events', 'nav.events'],
+  ['workspaces', 'workspaces', 'nav.workspaces'],
+]
+
+/** The installation that the dashboard shows, and who reads it. */
+export interface Surroundings {
+  /** Such as `production`; it is always in view. */
+  environment: string | undefined
+  name: string
+  theme: 'light' | 'dark' | undefined
+  /** The address of this page, to come back to. */
+  here: string
+  /** Links of the host's own. */
+  links: readonly { name: string; href: string }[]
+}
+
+export function Shell({
+  section,
+  surroundings,
+  reader,
+  children,
+}: {
+  section: Section | undefined
+  surroundings: Surroundings
+  reader: Reader
+  children: Child
+}) {
+  const { text, link } = reader
+  const { environment, name, links } = surroundings
+  return (
+    <div class="shell">
+      <header class="side">
+        <a class="id" href={link()}>
+          <Logo />
+          Keepsend
+          <span class="sr">{text('nav.home')}</span>
+        </a>
+        {environment === undefined ? null : (
+          <span class={environment === 'production' ? 'tag warn' : 'tag'} title={text('environment.title')}>
+            {environment}
+          </span>
+        )}
+        <button class="btn icon ghost menu-btn" popovertarget="nav" aria-label={text('nav.menu')}>
+          <Icon name="menu" />
+        </button>
+        <div class="nav-pop" id="nav" popover>
+          <nav class="nav" aria-label={text('nav.label')}>
+            {SECTIONS.map(([one, icon, label]) => (
+              <a
+                href={one === 'overview' ? link() : link(one)}
+                aria-current={one === section ? 'page' : undefined}
+              >
+                <Icon name={icon} />
+                {text(label)}
+              </a>
+            ))}
+            {links.map(({ name: label, href }) => (
+              <a href={href}>
+                <Icon name="out" />
+                {label}
+              </a>
+            ))}
+          </nav>
+          <div class="side-foot">
+            <ThemeSwitch surroundings={surroundings} reader={reader} />
+            <span>{text('signed_in', { name })}</span>
+            <span>
+              <a class="link" href={link('preferences', { back: surroundings.here })} data-key="?">
+                {text('nav.preferences')}
+              </a>
+            </span>
+          </div>
+        </div>
+      </header>
+      {children}
+    </div>
+  )
+}
+
+const THEMES = [
+  ['system', 'screen', 'theme.system'],
+  ['light', 'sun', 'theme.light'],
+  ['dark', 'moon', 'theme.dark'],
+] as const
+
+function ThemeSwitch({ surroundings: { theme, here }, reader }: { surroundings: Surroundings; reader: Reader }) {
+  const { text, link } = reader
+  return (
+    <form method="post" action={link('preferences')}>
+      <FormToken reader={reader} />
+      <input type="hidden" name="back" value={here} />
+      <div class="seg" role="group" aria-label={text('theme.label')}>
+        {THEMES.map(([value, icon, label]) => (
+          <button name="theme" value={value} aria-pressed={String((theme ?? 'system') === value)} title={text(label)}>
+            <Icon name={icon} />
+            <span class="sr">{text(label)}</span>
+          </button>
+        ))}
+      </div>
+    </form>
+  )
+}
+
+/** The token that each form carries which changes something. */
+export function FormToken({ reader: { csrf } }: { reader: Reader }) {
+  return <input type="hidden" name="csrf" value={csrf} />
+}
+
+function Logo() {
+  return (
+    <svg class="logo" viewBox="0 0 22 22" aria-hidden="true">
+      <rect width="22" height="22" rx="5" fill="currentColor" />
+      <path
+        d="M6.5 5.5v11M10 11h6.25M13 7.5l3.5 3.5-3.5 3.5"
+        fill="none"
+        stroke="var(--background)"
+        stroke-width="2"
+        stroke-linecap="round"
+        stroke-linejoin="round"
+      />
+    </svg>
+  )
+}

@@ -14,7 +14,9 @@ const folder = new URL('packages/dashboard/src/assets/', root)
 export async function embeddedAssets(): Promise<string> {
   const stylesheet = await minified('keepsend.css')
   const script = await minified('client.ts')
-  const icons = [...readFileSync(new URL('icons.svg', folder), 'utf8').matchAll(/<symbol id="i-([\w-]+)"[^>]*>(.*?)<\/symbol>/g)]
+  const icons = [
+    ...readFileSync(new URL('icons.svg', folder), 'utf8').matchAll(/<symbol id="i-([\w-]+)"[^>]*>(.*?)<\/symbol>/g),
+  ]
   return `// Written by scripts/embed-assets.ts from src/assets; change those.
 
 /** A file that pages link to, under a name that changes with its content. */
@@ -61,7 +63,10 @@ function asset(name: string, extension: string, type: string, text: string): str
 /** As oxfmt quotes a text. */
 function quote(text: string): string {
   const inner = JSON.stringify(text).slice(1, -1)
-  const [quotes, escaped] = text.includes("'") && !text.includes('"') ? ['"', inner] : ["'", inner.replaceAll('\\"', '"').replaceAll("'", "\\'")]
+  const [quotes, escaped] =
+    text.includes("'") && !text.includes('"')
+      ? ['"', inner]
+      : ["'", inner.replaceAll('\\"', '"').replaceAll("'", "\\'")]
   return `${quotes}${escaped}${quotes}`
 }
 

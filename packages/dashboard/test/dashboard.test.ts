@@ -6,7 +6,11 @@ async function withDelivery(answers: (number | 'timeout')[] = [200]) {
   const opened = await openDashboard()
   const { engine } = opened
   const { endpoint } = await engine.endpoints.create('w1', { url: 'https://customer.example.com/hooks/in' })
-  const { eventId } = await engine.publish({ type: 'message.created', workspaceId: 'w1', data: { id: 9007199254740993n.toString(), text: '<b>' } })
+  const { eventId } = await engine.publish({
+    type: 'message.created',
+    workspaceId: 'w1',
+    data: { id: 9007199254740993n.toString(), text: '<b>' },
+  })
   engine.receiver.answer(answers)
   await engine.deliverAll()
   return { ...opened, endpoint, eventId, id: `${eventId}.${endpoint.id}` }

@@ -27,12 +27,12 @@ export async function openDashboard(operator: Operator = { name: 'dana', role: '
     engine,
     app,
     request,
-    async page(path: string): Promise<{ status: number; html: string }> {
+    page: async (path: string): Promise<{ status: number; html: string }> => {
       const response = await request(path)
       return { status: response.status, html: await response.text() }
     },
     /** Sends the form of a page that posts to `action`, as a browser does. */
-    async send(page: string, action: string, fields: Record<string, string>, headers: Record<string, string> = {}) {
+    send: async (page: string, action: string, fields: Record<string, string>, headers: Record<string, string> = {}) => {
       const { html } = { html: await (await request(page)).text() }
       const csrf = /name="csrf" value="([0-9a-f]+)"/.exec(html)?.[1] ?? ''
       const response = await request(action, {

@@ -80,7 +80,8 @@ document.addEventListener('click', (event) => {
 document.addEventListener('change', (event) => {
   const all = event.target as HTMLInputElement
   if (!all.matches('[data-all]')) return
-  for (const box of all.closest('table')?.querySelectorAll<HTMLInputElement>('tbody [type=checkbox]') ?? []) box.checked = all.checked
+  for (const box of all.closest('table')?.querySelectorAll<HTMLInputElement>('tbody [type=checkbox]') ?? [])
+    box.checked = all.checked
 })
 
 live()

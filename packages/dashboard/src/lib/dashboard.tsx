@@ -143,7 +143,22 @@ export function createDashboard(options: DashboardOptions): Hono {
   app.get('*', (c) =>
     serve(c, { path: '', section: undefined }, ({ reader }) => {
       const title = reader.text('no_page.title')
-      return { title, status: 404, main: <MiddlePage title={title} way={<a class="btn primary" href={createLink(basePath ?? '')()}>{reader.text('nav.overview')}</a>}><p>{reader.text('no_page.why')}</p></MiddlePage> }
+      return {
+        title,
+        status: 404,
+        main: (
+          <MiddlePage
+            title={title}
+            way={
+              <a class="btn primary" href={createLink(basePath ?? '')()}>
+                {reader.text('nav.overview')}
+              </a>
+            }
+          >
+            <p>{reader.text('no_page.why')}</p>
+          </MiddlePage>
+        ),
+      }
     }),
   )
 
@@ -167,7 +182,14 @@ function sentOf(visit: Visit, form: Form, operator: Operator): Sent {
 
 function unauthorized(reader: Reader): Shown & { status?: never } {
   const title = reader.text('unauthorized.title')
-  return { title, main: <MiddlePage title={title} way=""><p>{reader.text('unauthorized.why')}</p></MiddlePage> }
+  return {
+    title,
+    main: (
+      <MiddlePage title={title} way="">
+        <p>{reader.text('unauthorized.why')}</p>
+      </MiddlePage>
+    ),
+  }
 }
 
 function forbidden(title: string, reader: Reader): Shown {
@@ -175,7 +197,14 @@ function forbidden(title: string, reader: Reader): Shown {
     title,
     status: 409,
     main: (
-      <MiddlePage title={title} way={<a class="btn primary" href={reader.link()}>{reader.text('nav.overview')}</a>}>
+      <MiddlePage
+        title={title}
+        way={
+          <a class="btn primary" href={reader.link()}>
+            {reader.text('nav.overview')}
+          </a>
+        }
+      >
         <p>{reader.text('form_expired.why')}</p>
       </MiddlePage>
     ),
@@ -205,4 +234,3 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
 function fail(reason: string): never {
   throw new Error(reason)
 }
-

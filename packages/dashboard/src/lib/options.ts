@@ -45,5 +45,7 @@ export function checkOptions(options: DashboardOptions): void {
     throw new TypeError('createDashboard needs engine, as createEngine returns it')
   const { basePath } = options
   if (basePath !== undefined && !/^(\/[\w.~%-]+)*$/.test(basePath))
-    throw new TypeError(`basePath must be a path such as /admin/webhooks, without a slash at its end; found ${basePath}`)
+    throw new TypeError(
+      `basePath must be a path such as /admin/webhooks, without a slash at its end; found ${basePath}`,
+    )
 }

@@ -9,7 +9,11 @@ export const LANGUAGES: Readonly<Record<string, { name: string; messages: Messag
 export const DEFAULT_LANGUAGE = 'en'
 
 /** The language to show: that of the cookie, else the first accepted one that there is, else English. */
-export function chooseLanguage(known: Iterable<string>, cookie: string | undefined, accepted: string | undefined): string {
+export function chooseLanguage(
+  known: Iterable<string>,
+  cookie: string | undefined,
+  accepted: string | undefined,
+): string {
   const names = new Set(known)
   if (cookie !== undefined && names.has(cookie)) return cookie
   const wanted = (accepted ?? '')

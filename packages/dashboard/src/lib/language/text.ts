@@ -29,8 +29,7 @@ export function createText(language: string, messages: Messages): Text {
 
   function parts<V>(key: MessageKey, values: Readonly<Record<string, V | number>> = {}): (V | string)[] {
     const message: Message = messages[key]
-    const form =
-      typeof message === 'string' ? message : (message[plurals.select(Number(values['n']))] ?? message.other)
+    const form = typeof message === 'string' ? message : (message[plurals.select(Number(values['n']))] ?? message.other)
     return partsOf(form).map((part) => (typeof part === 'string' ? part : show(values[part.name] ?? '')))
   }
 

@@ -13,8 +13,10 @@ export function createTexts(own: Readonly<Record<string, Partial<Messages>>> = {
     const messages = { ...LANGUAGES[language]?.messages, ...own[language] }
     const unknown = Object.keys(messages).filter((key) => !keys.includes(key))
     const missing = keys.filter((key) => !(key in messages))
-    if (unknown.length > 0) throw new TypeError(`messages.${language} has texts that no page shows: ${unknown.join(', ')}`)
-    if (missing.length > 0) throw new TypeError(`messages.${language} lacks ${missing.length} texts: ${missing.slice(0, 5).join(', ')}`)
+    if (unknown.length > 0)
+      throw new TypeError(`messages.${language} has texts that no page shows: ${unknown.join(', ')}`)
+    if (missing.length > 0)
+      throw new TypeError(`messages.${language} lacks ${missing.length} texts: ${missing.slice(0, 5).join(', ')}`)
     texts.set(language, createText(language, messages as Messages))
   }
   return texts

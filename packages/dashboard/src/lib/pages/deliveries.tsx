@@ -164,11 +164,15 @@ async function find(engine: Engine, filters: Filters, reader: Reader) {
 function eventIdIn(q: string | undefined): string | undefined {
   if (q === undefined) return undefined
   const id = /^evt_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/.exec(q.trim())?.[0]
-  if (id === undefined) throw new EngineError('invalid_request', `an event id begins with evt_; found ${q.slice(0, 100)}`)
+  if (id === undefined)
+    throw new EngineError('invalid_request', `an event id begins with evt_; found ${q.slice(0, 100)}`)
   return id
 }
 
-function oneOf<V extends string>(choices: readonly (readonly [V, ...unknown[]])[], value: string | undefined): V | undefined {
+function oneOf<V extends string>(
+  choices: readonly (readonly [V, ...unknown[]])[],
+  value: string | undefined,
+): V | undefined {
   return choices.find(([choice]) => choice === value)?.[0]
 }
 
@@ -177,7 +181,9 @@ export async function urlsOf(
   engine: Engine,
   rows: readonly { workspaceId: string; endpointId: string | null }[],
 ): Promise<ReadonlyMap<string, string>> {
-  const wanted = new Map(rows.flatMap(({ endpointId, workspaceId }) => (endpointId === null ? [] : [[endpointId, workspaceId]])))
+  const wanted = new Map(
+    rows.flatMap(({ endpointId, workspaceId }) => (endpointId === null ? [] : [[endpointId, workspaceId]])),
+  )
   const urls = new Map<string, string>()
   await Promise.all(
     [...wanted].map(async ([id, workspaceId]) => {
@@ -193,7 +199,15 @@ export async function urlsOf(
   return urls
 }
 
-function FilterForm({ filters, types, reader: { text, link } }: { filters: Filters; types: readonly string[]; reader: Reader }) {
+function FilterForm({
+  filters,
+  types,
+  reader: { text, link },
+}: {
+  filters: Filters
+  types: readonly string[]
+  reader: Reader
+}) {
   const named = (pairs: readonly (readonly [string, PlainKey, ...unknown[]])[]) =>
     pairs.map(([value, name]) => [value, text(name)] as const)
   return (
@@ -215,7 +229,13 @@ function FilterForm({ filters, types, reader: { text, link } }: { filters: Filte
         choices={[['', text('filter.any_status')], ...named(STATUSES)]}
       />
       {types.length === 0 ? (
-        <input type="text" name="type" aria-label={text('column.type')} placeholder={text('column.type')} value={filters.type ?? ''} />
+        <input
+          type="text"
+          name="type"
+          aria-label={text('column.type')}
+          placeholder={text('column.type')}
+          value={filters.type ?? ''}
+        />
       ) : (
         <Select
           name="type"
@@ -230,7 +250,13 @@ function FilterForm({ filters, types, reader: { text, link } }: { filters: Filte
         value={filters.http}
         choices={[['', text('filter.any_response')], ...named(CLASSES)]}
       />
-      <Select name="time" label={text('filter.time')} value={filters.time} none={DEFAULT_RANGE} choices={named(RANGES)} />
+      <Select
+        name="time"
+        label={text('filter.time')}
+        value={filters.time}
+        none={DEFAULT_RANGE}
+        choices={named(RANGES)}
+      />
       {(['endpoint', 'workspace', 'event'] as const).map((name) =>
         filters[name] === undefined ? null : <input type="hidden" name={name} value={filters[name]} />,
       )}
@@ -256,7 +282,10 @@ function Chips({ filters, reader: { text, link } }: { filters: Filters; reader: 
         return (
           <span class="chip">
             {key === undefined ? <span class="mono">{value}</span> : text(key)}
-            <a href={link('deliveries', { ...filters, [name]: undefined, before: undefined })} aria-label={text('filter.remove', { name })}>
+            <a
+              href={link('deliveries', { ...filters, [name]: undefined, before: undefined })}
+              aria-label={text('filter.remove', { name })}
+            >
               <Icon name="x" />
             </a>
           </span>

@@ -19,6 +19,7 @@ import { Waterfall, WaterfallLegend, sayPhases, scaleOf } from '../parts/waterfa
 import { type Reader, showDuration, showNumber, showUntil } from '../reader/reader.ts'
 import { FormToken } from '../shell/shell.tsx'
 import type { Action, Page, Visit } from '../visit.ts'
+import { breakable } from './breakable.tsx'
 import { urlsOf } from './deliveries.tsx'
 import { MiddlePage } from './problem-page.tsx'
 
@@ -74,7 +75,9 @@ export const deliveryPage: Page = {
           <FormToken reader={reader} />
         </form>
         <ErrorNote delivery={delivery} reader={reader} />
-        {query('curl') === undefined ? null : <Curl url={url} payload={payload} contentType={contentType} reader={reader} />}
+        {query('curl') === undefined ? null : (
+          <Curl url={url} payload={payload} contentType={contentType} reader={reader} />
+        )}
         <div class="with-aside">
           <div>
             <Attempts delivery={delivery} attempts={attempts} chosen={chosen} reader={reader} />
@@ -84,7 +87,11 @@ export const deliveryPage: Page = {
               <dl class="facts">
                 <dt>{text('fact.event')}</dt>
                 <dd>
-                  <CopiedIdent id={eventId} label={text('copy.event_id')} href={link('deliveries', { event: eventId })} />
+                  <CopiedIdent
+                    id={eventId}
+                    label={text('copy.event_id')}
+                    href={link('deliveries', { event: eventId })}
+                  />
                 </dd>
                 <dt>{text('fact.endpoint')}</dt>
                 <dd>
@@ -139,7 +146,10 @@ export const deliveryPage: Page = {
                 {payload === null ? null : (
                   <>
                     <span class="sub">{text('bytes', { n: byteLength(payload) })}</span>
-                    <a class="btn sm" href={link('deliveries', delivery.id, { attempt: chosen?.id, raw: raw === '1' ? undefined : 1 })}>
+                    <a
+                      class="btn sm"
+                      href={link('deliveries', delivery.id, { attempt: chosen?.id, raw: raw === '1' ? undefined : 1 })}
+                    >
                       {text(raw === '1' ? 'delivery.tree' : 'delivery.raw')}
                     </a>
                     <Copy label={text('copy.body')} text={payload} />
@@ -184,7 +194,12 @@ export const giveUpPage: Page = {
       <form class="page-mid" method="post" action={link('deliveries', delivery.id)}>
         <FormToken reader={reader} />
         <h1>{title}</h1>
-        <p>{text.rich('give_up.what', { type: <span class="mono">{delivery.type}</span>, workspace: delivery.workspaceId })}</p>
+        <p>
+          {text.rich('give_up.what', {
+            type: <span class="mono">{delivery.type}</span>,
+            workspace: delivery.workspaceId,
+          })}
+        </p>
         <p class="dim">{text('give_up.then')}</p>
         <div class="row">
           <button class="btn danger primary" name="do" value="give-up">
@@ -211,7 +226,11 @@ export const DELIVERY_ACTIONS: readonly Action[] = [
       if (verb === 'replay') await engine.deliveries.replay(workspaceId, id, { by })
       else if (verb === 'retry-now') await engine.deliveries.retryNow(workspaceId, id, { by })
       else if (verb === 'give-up') await engine.deliveries.giveUp(workspaceId, id, { by })
-      else throw new EngineError('invalid_request', `a delivery can be replayed, retried now or given up; found ${verb ?? 'nothing'}`)
+      else
+        throw new EngineError(
+          'invalid_request',
+          `a delivery can be replayed, retried now or given up; found ${verb ?? 'nothing'}`,
+        )
       return reader.link('deliveries', id)
     },
   },
@@ -236,7 +255,14 @@ export const DELIVERY_ACTIONS: readonly Action[] = [
       if (refused.length === 0) return link('deliveries')
       const title = text('replayed.title', { n: replayed })
       const main = (
-        <MiddlePage title={title} way={<a class="btn primary" href={link('deliveries')}>{text('nav.deliveries')}</a>}>
+        <MiddlePage
+          title={title}
+          way={
+            <a class="btn primary" href={link('deliveries')}>
+              {text('nav.deliveries')}
+            </a>
+          }
+        >
           <p>{text('replayed.refused', { n: refused.length })}</p>
           <ul>
             {refused.map(({ id, why }) => (
@@ -304,7 +330,11 @@ function nextInWords(delivery: DeliveryWithAttempts, reader: Reader): Child {
     return delivery.dueAt <= reader.now
       ? text('next.due')
       : text.rich('delivery.next', {
-          span: <Moment at={delivery.dueAt} reader={reader}>{showUntil(reader, delivery.dueAt)}</Moment>,
+          span: (
+            <Moment at={delivery.dueAt} reader={reader}>
+              {showUntil(reader, delivery.dueAt)}
+            </Moment>
+          ),
           time: reader.times.clock(delivery.dueAt),
         })
   }
@@ -316,7 +346,8 @@ function ErrorNote({ delivery, reader: { text } }: { delivery: DeliveryWithAttem
   const { lastError, lastStatus } = delivery
   const errorClass = classOf(lastError, lastStatus)
   if (errorClass === null || phaseOf(delivery) === 'delivered') return null
-  const { happened, fix } = (errorClass.startsWith('http_') && HTTP_EXPLANATIONS[lastStatus ?? 0]) || ERROR_CLASSES[errorClass]
+  const { happened, fix } =
+    (errorClass.startsWith('http_') && HTTP_EXPLANATIONS[lastStatus ?? 0]) || ERROR_CLASSES[errorClass]
   const isFailed = phaseOf(delivery) === 'failed'
   return (
     <div class={isFailed ? 'note bad' : 'note warn'}>
@@ -420,7 +451,11 @@ function Attempts({
                   </Moment>
                 </td>
                 <td class="fill e" />
-                <td class="n c">{delivery.dueAt <= reader.now ? text('next.due') : text('time.in', { span: showUntil(reader, delivery.dueAt) })}</td>
+                <td class="n c">
+                  {delivery.dueAt <= reader.now
+                    ? text('next.due')
+                    : text('time.in', { span: showUntil(reader, delivery.dueAt) })}
+                </td>
               </tr>
             ) : null}
           </tbody>
@@ -444,7 +479,10 @@ function AttemptStatus({ attempt, reader: { text } }: { attempt: Attempt; reader
       </Status>
     )
   return (
-    <Status tone={outcome === 'failed' || outcome === 'retry' ? 'failed' : 'held'} icon={outcome === 'deferred' ? 'held' : 'failed'}>
+    <Status
+      tone={outcome === 'failed' || outcome === 'retry' ? 'failed' : 'held'}
+      icon={outcome === 'deferred' ? 'held' : 'failed'}
+    >
       {shown}
     </Status>
   )
@@ -485,12 +523,16 @@ function Response({ attempt, reader }: { attempt: Attempt; reader: Reader }) {
           {headers.map(([name, value]) => (
             <>
               <dt>{name}</dt>
-              <dd>{String(value)}</dd>
+              <dd>{value}</dd>
             </>
           ))}
         </dl>
       )}
-      {attempt.body === null ? <p class="dim">{text('delivery.no_body')}</p> : <Body text={attempt.body} reader={reader} />}
+      {attempt.body === null ? (
+        <p class="dim">{text('delivery.no_body')}</p>
+      ) : (
+        <Body text={attempt.body} reader={reader} />
+      )}
     </>
   )
 }
@@ -520,14 +562,6 @@ function Curl({
       </div>
     </div>
   )
-}
-
-/** A URL that a narrow column may break behind a dot or a slash. */
-function breakable(url: string): Child[] {
-  return url
-    .replace(/^https:\/\//, '')
-    .split(/(?<=[./])/)
-    .flatMap((part) => [part, <wbr />])
 }
 
 function byteLength(body: string): number {

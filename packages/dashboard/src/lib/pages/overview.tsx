@@ -1,14 +1,4 @@
-import {
-  type EndpointProblem,
-  type Engine,
-  EngineError,
-  type StatisticsBucket,
-  type StatisticsSeries,
-  type Worker,
-  allWorkspaces,
-} from '@keepsend/engine'
-import type { PlainKey } from '../language/text.ts'
-import { BarChart, LogChart } from '../parts/chart.tsx'
+import { type EndpointProblem, type Engine, type StatisticsSeries, type Worker, allWorkspaces } from '@keepsend/engine'
 import { Head } from '../parts/head.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { Moment } from '../parts/moment.tsx'
@@ -17,19 +7,12 @@ import { type Reader, showDuration, showNumber, showPercent } from '../reader/re
 import { showSpan } from '../reader/durations.ts'
 import type { Page, Visit } from '../visit.ts'
 import { urlsOf } from './deliveries.tsx'
+import { Figure } from '../parts/figure.tsx'
+import { unlessOff } from './unless-off.ts'
+import { AttemptCharts, CHART_RANGES, type ChartRange, rangeOf, totalOf } from './attempt-charts.tsx'
 
 const LIVE_MS = 5000
 const SHOWN_PROBLEMS = 5
-const MINUTE_MS = 60_000
-
-const RANGES: Readonly<Record<string, { name: PlainKey; ms: number; by: 'minute' | 'hour'; column: PlainKey }>> = {
-  '1h': { name: 'range.1h', ms: 60 * MINUTE_MS, by: 'minute', column: 'column.minute' },
-  '24h': { name: 'range.24h', ms: 24 * 60 * MINUTE_MS, by: 'hour', column: 'column.hour' },
-  '7d': { name: 'range.7d', ms: 7 * 24 * 60 * MINUTE_MS, by: 'hour', column: 'column.hour' },
-}
-
-type Range = (typeof RANGES)[string]
-
 /** What there is of the history; undefined where the engine records none. */
 interface History {
   series: StatisticsSeries | undefined
@@ -44,8 +27,7 @@ export const overviewPage: Page = {
     const { engine, reader, query } = visit
     const { text, link, times, now } = reader
     const asked = query('range') ?? '24h'
-    const range = RANGES[asked] ?? RANGES['24h']
-    if (!range) throw new Error('there is no default range')
+    const range = rangeOf(asked)
     const stats = await engine.stats()
     const history = await historyOf(engine, range, now)
     const [workspace] = await engine.workspaces.list({ limit: 1 })
@@ -53,7 +35,7 @@ export const overviewPage: Page = {
     if (!workspace) return { title, main: <FirstSteps visit={visit} /> }
     const urls = await urlsOf(engine, history.problems ?? [])
     const buckets = history.series?.buckets ?? []
-    const total = sumOf(buckets)
+    const total = totalOf(buckets)
     const settled = total.delivered + total.failed
     const oldest = stats.oldestWaitingMs
     const main = (
@@ -77,7 +59,7 @@ export const overviewPage: Page = {
                 {text('overview.pause')}
               </button>
               <nav class="seg" aria-label={text('filter.time')}>
-                {Object.entries(RANGES).map(([value, { name }]) => (
+                {Object.entries(CHART_RANGES).map(([value, { name }]) => (
                   <a href={link({ range: value })} aria-current={value === asked ? 'true' : undefined}>
                     {text(name)}
                   </a>
@@ -87,11 +69,21 @@ export const overviewPage: Page = {
           }
         />
         <dl class="figs">
-          <Figure name={text('state.delivered')} about={history.series ? text('overview.of_settled', { percent: showPercent(reader, total.delivered, settled) }) : text('overview.no_history')}>
+          <Figure
+            name={text('state.delivered')}
+            about={
+              history.series
+                ? text('overview.of_settled', { percent: showPercent(reader, total.delivered, settled) })
+                : text('overview.no_history')
+            }
+          >
             {history.series ? showNumber(reader, total.delivered) : '–'}
           </Figure>
           <Figure name={text('state.failed')} about={text('overview.retained', { n: stats.failed })}>
-            <a class={total.failed > 0 ? 'failed tone' : undefined} href={link('deliveries', { status: 'failed', time: asked })}>
+            <a
+              class={total.failed > 0 ? 'failed tone' : undefined}
+              href={link('deliveries', { status: 'failed', time: asked })}
+            >
               {history.series ? showNumber(reader, total.failed) : showNumber(reader, stats.failed)}
             </a>
           </Figure>
@@ -118,7 +110,7 @@ export const overviewPage: Page = {
         </dl>
         <ProblemList problems={history.problems} urls={urls} reader={reader} />
         {history.series && buckets.length > 0 ? (
-          <Charts buckets={buckets} range={range} reader={reader} />
+          <AttemptCharts buckets={buckets} range={range} reader={reader} />
         ) : (
           <p class="sec dim">{text('overview.no_charts')}</p>
         )}
@@ -130,40 +122,13 @@ export const overviewPage: Page = {
 }
 
 /** Reads what the history has; an engine without it says `not_retained`. */
-async function historyOf(engine: Engine, range: Range, now: number): Promise<History> {
+async function historyOf(engine: Engine, range: ChartRange, now: number): Promise<History> {
   return {
     series: await unlessOff(() => engine.statistics.series(allWorkspaces, { by: range.by, since: now - range.ms })),
-    problems: await unlessOff(async () => (await engine.problems.list(allWorkspaces, { limit: SHOWN_PROBLEMS, state: 'open' })).rows),
+    problems: await unlessOff(
+      async () => (await engine.problems.list(allWorkspaces, { limit: SHOWN_PROBLEMS, state: 'open' })).rows,
+    ),
     workers: await unlessOff(() => engine.workers.list()),
-  }
-}
-
-async function unlessOff<T>(read: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await read()
-  } catch (error) {
-    if (error instanceof EngineError && error.code === 'not_retained') return undefined
-    throw error
-  }
-}
-
-function Figure({ name, about, children }: { name: string; about: string; children: unknown }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd class="big">{children}</dd>
-      <dd class="xs dim">{about}</dd>
-    </div>
-  )
-}
-
-function sumOf(buckets: readonly StatisticsBucket[]) {
-  const latest = buckets.findLast(({ p95Ms }) => p95Ms !== null)
-  return {
-    delivered: buckets.reduce((sum, { delivered }) => sum + delivered, 0),
-    failed: buckets.reduce((sum, { failed }) => sum + failed, 0),
-    p50Ms: latest?.p50Ms ?? null,
-    p95Ms: latest?.p95Ms ?? null,
   }
 }
 
@@ -213,7 +178,10 @@ function ProblemList({
             return (
               <tr>
                 <td class="a">
-                  <a class="status failed" href={link('deliveries', { endpoint: endpointId, workspace: workspaceId, time: '7d' })}>
+                  <a
+                    class="status failed"
+                    href={link('deliveries', { endpoint: endpointId, workspace: workspaceId, time: '7d' })}
+                  >
                     <Icon name="failed" />
                     <span class="st">{httpStatus === null ? errorClass : `HTTP ${httpStatus}`}</span>
                   </a>
@@ -239,55 +207,6 @@ function ProblemList({
         </tbody>
       </table>
     </section>
-  )
-}
-
-const AXIS_LABELS = 5
-
-function Charts({ buckets, range, reader }: { buckets: readonly StatisticsBucket[]; range: Range; reader: Reader }) {
-  const { text, times } = reader
-  const isLong = range.ms > 24 * 60 * MINUTE_MS
-  const names = buckets.map(({ at }) => (isLong ? `${times.day(at)}, ${times.minute(at)}` : times.minute(at)))
-  const axis = Array.from({ length: AXIS_LABELS }, (_, at) => {
-    const bucket = buckets[Math.round((at * (buckets.length - 1)) / (AXIS_LABELS - 1))]
-    return at === AXIS_LABELS - 1 ? text('chart.now') : bucket ? (isLong ? times.day(bucket.at) : times.minute(bucket.at)) : ''
-  })
-  const of = (name: 'delivered' | 'retried' | 'failed'): number[] => buckets.map((bucket) => bucket[name])
-  const shared = { buckets: names, axis, column: text(range.column), isLastPartial: true, reader }
-  const lastOf = (values: readonly (number | null)[]): string => {
-    const last = values.findLast((value) => value !== null)
-    return last === undefined || last === null ? '–' : showDuration(reader, last)
-  }
-  const percentile = (tone: '' | 'b' | 'c', name: 'p50Ms' | 'p95Ms' | 'p99Ms') => {
-    const values = buckets.map((bucket) => bucket[name])
-    return { tone, name: name.slice(0, 3), values, last: lastOf(values) }
-  }
-  return (
-    <div class="grid2 rule">
-      <BarChart
-        {...shared}
-        id="h-outcomes"
-        title={text('overview.by_outcome')}
-        sentence={text('overview.by_outcome_said', { delivered: sumOf(buckets).delivered, failed: sumOf(buckets).failed })}
-        series={[
-          { tone: 'f-ok', name: text('state.delivered'), values: of('delivered') },
-          { tone: 'f-retry', name: text('overview.retried'), values: of('retried') },
-          { tone: 'f-fail', name: text('state.failed'), values: of('failed') },
-        ]}
-      />
-      <LogChart
-        {...shared}
-        id="h-latency"
-        title={
-          <>
-            {text('overview.latency')} <span class="sub">{text('overview.latency_what')}</span>
-          </>
-        }
-        sentence={text('overview.latency_said')}
-        show={(value) => showDuration(reader, value)}
-        series={[percentile('', 'p50Ms'), percentile('b', 'p95Ms'), percentile('c', 'p99Ms')]}
-      />
-    </div>
   )
 }
 

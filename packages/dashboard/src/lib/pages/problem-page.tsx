@@ -6,7 +6,17 @@ import { Icon } from '../parts/icon.tsx'
 import type { Shown } from '../visit.ts'
 
 /** A page of one sentence and a way on. */
-export function MiddlePage({ title, icon, children, way }: { title: string; icon?: Child; children: Child; way: Child }) {
+export function MiddlePage({
+  title,
+  icon,
+  children,
+  way,
+}: {
+  title: string
+  icon?: Child
+  children: Child
+  way: Child
+}) {
   return (
     <div class="page-mid">
       {icon}
@@ -24,7 +34,14 @@ export function shownError(error: unknown, reader: Reader): Shown | undefined {
   if (error.code === 'not_found' || error.code === 'not_retained') {
     const title = text('not_kept.title')
     const main = (
-      <MiddlePage title={title} way={<a class="btn primary" href={link('deliveries')}>{text('not_kept.way')}</a>}>
+      <MiddlePage
+        title={title}
+        way={
+          <a class="btn primary" href={link('deliveries')}>
+            {text('not_kept.way')}
+          </a>
+        }
+      >
         <p>{text('not_kept.why')}</p>
         <p class="dim">{error.message}</p>
       </MiddlePage>
@@ -34,7 +51,14 @@ export function shownError(error: unknown, reader: Reader): Shown | undefined {
   if (CALLER_ERRORS.has(error.code)) {
     const title = text('refused.title')
     const main = (
-      <MiddlePage title={title} way={<a class="btn primary" href={link()}>{text('nav.overview')}</a>}>
+      <MiddlePage
+        title={title}
+        way={
+          <a class="btn primary" href={link()}>
+            {text('nav.overview')}
+          </a>
+        }
+      >
         <p>{error.message}</p>
       </MiddlePage>
     )

@@ -42,11 +42,16 @@ interface ChartText {
 export function BarChart({ series, ...text }: ChartText & { series: readonly BarSeries[] }) {
   const { buckets, reader } = text
   const totals = buckets.map((_, at) => series.reduce((sum, { values }) => sum + (values[at] ?? 0), 0))
-  const scale = scaleLinear().domain([0, Math.max(1, ...totals)]).nice(4).range([HEIGHT, 0])
+  const scale = scaleLinear()
+    .domain([0, Math.max(1, ...totals)])
+    .nice(4)
+    .range([HEIGHT, 0])
   const width = buckets.length * STEP
   const drawing = buckets.map((bucket, at) => {
     let below = 0
-    const said = series.map(({ name, values }) => `${showNumber(reader, values[at] ?? 0)} ${name.toLocaleLowerCase(reader.language)}`)
+    const said = series.map(
+      ({ name, values }) => `${showNumber(reader, values[at] ?? 0)} ${name.toLocaleLowerCase(reader.language)}`,
+    )
     return (
       <g class={text.isLastPartial && at === buckets.length - 1 ? 'part' : undefined}>
         {series.toReversed().map(({ tone, values }) => {
@@ -56,7 +61,15 @@ export function BarChart({ series, ...text }: ChartText & { series: readonly Bar
           // A failure is never thinner than a pixel.
           const height = Math.max(scale(below) - top, tone === 'f-fail' ? 1 : 0)
           below += value
-          return <rect class={tone} x={at * STEP + 1} y={round(scale(below - value) - height)} width={STEP - 2} height={round(height)} />
+          return (
+            <rect
+              class={tone}
+              x={at * STEP + 1}
+              y={round(scale(below - value) - height)}
+              width={STEP - 2}
+              height={round(height)}
+            />
+          )
         })}
         <rect class="hit" x={at * STEP} y={0} width={STEP} height={HEIGHT}>
           <title>{`${bucket}: ${said.join(', ')}`}</title>
@@ -67,14 +80,33 @@ export function BarChart({ series, ...text }: ChartText & { series: readonly Bar
   const legend = series.map(({ tone, name, values }) => ({
     swatch: tone,
     name,
-    value: showNumber(reader, values.reduce((sum, value) => sum + value, 0)),
+    value: showNumber(
+      reader,
+      values.reduce((sum, value) => sum + value, 0),
+    ),
   }))
   const rows = series.map(({ name, values }) => ({ name, shown: values.map((value) => showNumber(reader, value)) }))
-  return <Figure {...text} legend={legend} rows={rows} width={width} ticks={scale.ticks(4)} y={scale} show={(value) => compact(reader, value)}>{drawing}</Figure>
+  return (
+    <Figure
+      {...text}
+      legend={legend}
+      rows={rows}
+      width={width}
+      ticks={scale.ticks(4)}
+      y={scale}
+      show={(value) => compact(reader, value)}
+    >
+      {drawing}
+    </Figure>
+  )
 }
 
 /** Durations on a log scale, from 1 ms. */
-export function LogChart({ series, show, ...text }: ChartText & { series: readonly LineSeries[]; show: (value: number) => string }) {
+export function LogChart({
+  series,
+  show,
+  ...text
+}: ChartText & { series: readonly LineSeries[]; show: (value: number) => string }) {
   const { buckets } = text
   const all = series.flatMap(({ values }) => values.filter((value) => value !== null))
   const lowest = Math.floor(Math.log10(Math.max(1, Math.min(10, ...all))))
@@ -87,7 +119,10 @@ export function LogChart({ series, show, ...text }: ChartText & { series: readon
     .y((value) => round(y(value ?? 1)))
   const width = Math.max(1, buckets.length - 1) * STEP
   const ticks = Array.from({ length: highest - lowest + 1 }, (_, at) => 10 ** (lowest + at))
-  const rows = series.map(({ name, values }) => ({ name, shown: values.map((value) => (value === null ? '–' : show(value))) }))
+  const rows = series.map(({ name, values }) => ({
+    name,
+    shown: values.map((value) => (value === null ? '–' : show(value))),
+  }))
   const legend = series.map(({ tone, name, last }) => ({ swatch: `line ${tone}`.trim(), name, value: last }))
   return (
     <Figure {...text} legend={legend} rows={rows} width={width} ticks={ticks} y={y} show={show}>
@@ -108,7 +143,22 @@ interface FigureParts {
   children: Child
 }
 
-function Figure({ id, title, sentence, column, buckets, axis, reader, legend, rows, width, ticks, y, show, children }: ChartText & FigureParts) {
+function Figure({
+  id,
+  title,
+  sentence,
+  column,
+  buckets,
+  axis,
+  reader,
+  legend,
+  rows,
+  width,
+  ticks,
+  y,
+  show,
+  children,
+}: ChartText & FigureParts) {
   const marks = ticks.toReversed()
   return (
     <figure class="chart" aria-labelledby={id}>
@@ -173,18 +223,32 @@ function Figure({ id, title, sentence, column, buckets, axis, reader, legend, ro
 }
 
 /** Hours of attempts in a row of a list: failed at the foot. */
-export function Spark({ buckets, label }: { buckets: readonly { delivered: number; failed: number }[]; label: string }) {
+export function Spark({
+  buckets,
+  label,
+}: {
+  buckets: readonly { delivered: number; failed: number }[]
+  label: string
+}) {
   const most = Math.max(1, ...buckets.map(({ delivered, failed }) => delivered + failed))
   const scale = scaleLinear().domain([0, most]).range([0, 19])
   return (
-    <svg class="spark" viewBox={`0 0 ${buckets.length * 4 - 1} 20`} preserveAspectRatio="none" role="img" aria-label={label}>
+    <svg
+      class="spark"
+      viewBox={`0 0 ${buckets.length * 4 - 1} 20`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={label}
+    >
       {buckets.map(({ delivered, failed }, at) => {
         if (delivered + failed === 0) return <rect class="f-none" x={at * 4} y={19} width={3} height={1} />
         const bad = failed === 0 ? 0 : Math.max(1, scale(failed))
         const good = delivered === 0 ? 0 : Math.max(1, scale(delivered))
         return (
           <>
-            {good > 0 ? <rect class="f-ok" x={at * 4} y={round(20 - bad - good)} width={3} height={round(good)} /> : null}
+            {good > 0 ? (
+              <rect class="f-ok" x={at * 4} y={round(20 - bad - good)} width={3} height={round(good)} />
+            ) : null}
             {bad > 0 ? <rect class="f-fail" x={at * 4} y={round(20 - bad)} width={3} height={round(bad)} /> : null}
           </>
         )

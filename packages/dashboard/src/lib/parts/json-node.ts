@@ -69,7 +69,8 @@ export function readJson(text: string): JsonNode | undefined {
 
 /** The nodes of a tree, itself included, at most `most`. */
 export function sizeOf(node: JsonNode, most: number): number {
-  const children = node.kind === 'object' ? node.entries.map(({ value }) => value) : node.kind === 'array' ? node.items : []
+  const children =
+    node.kind === 'object' ? node.entries.map(({ value }) => value) : node.kind === 'array' ? node.items : []
   let size = 1
   for (const child of children) {
     if (size >= most) break

@@ -24,9 +24,28 @@ export function Body({ text: body, reader }: { text: string; reader: Reader }) {
   )
 }
 
-function Node({ node, name, level, end, reader }: { node: JsonNode; name?: string; level: number; end: string; reader: Reader }) {
+function Node({
+  node,
+  name,
+  level,
+  end,
+  reader,
+}: {
+  node: JsonNode
+  name?: string
+  level: number
+  end: string
+  reader: Reader
+}) {
   const { text } = reader
-  const label = name === undefined ? '' : <><span>{name}</span>: </>
+  const label =
+    name === undefined ? (
+      ''
+    ) : (
+      <>
+        <span>{name}</span>:{' '}
+      </>
+    )
   if (node.kind === 'text' || node.kind === 'word')
     return (
       <>
@@ -36,7 +55,8 @@ function Node({ node, name, level, end, reader }: { node: JsonNode; name?: strin
       </>
     )
   const [open, close] = node.kind === 'object' ? ['{', '}'] : ['[', ']']
-  const parts: readonly { key?: string; value: JsonNode }[] = node.kind === 'object' ? node.entries : node.items.map((value) => ({ value }))
+  const parts: readonly { key?: string; value: JsonNode }[] =
+    node.kind === 'object' ? node.entries : node.items.map((value) => ({ value }))
   if (parts.length === 0)
     return (
       <>
@@ -46,7 +66,8 @@ function Node({ node, name, level, end, reader }: { node: JsonNode; name?: strin
         {end}
       </>
     )
-  const count = node.kind === 'object' ? text('json.keys', { n: parts.length }) : text('json.items', { n: parts.length })
+  const count =
+    node.kind === 'object' ? text('json.keys', { n: parts.length }) : text('json.items', { n: parts.length })
   return (
     <details open={level <= OPEN_LEVELS}>
       <summary>

@@ -17,8 +17,8 @@ export function Rail({ delivery, reader: { text } }: { delivery: DeliveryState; 
   if (phase === 'pending' || phase === 'sending') marks.push(<circle class="nx" cx={x + 4} cy={5} r={2.9} />)
   // Of a delivery that has not failed yet, the attempts to come say nothing.
   const isRetried = failed > 0 && (phase === 'pending' || phase === 'sending')
-  for (let at = marks.length; isRetried && at < maxAttempts; at++)
-    marks.push(<circle class="td" cx={at * STEP + 4} cy={5} r={1} />)
+  const toCome = isRetried ? maxAttempts - marks.length : 0
+  for (let left = toCome; left > 0; left--) marks.push(<circle class="td" cx={marks.length * STEP + 4} cy={5} r={1} />)
   const width = Math.max(1, marks.length) * STEP - (STEP - WIDTH)
   return (
     <svg

@@ -26,7 +26,19 @@ export function ShownUrl({ url, href }: { url: string; href?: string }) {
   return <Split whole={url} start={shown.slice(0, at)} end={shown.slice(at)} href={href} kind="mid" />
 }
 
-function Split({ whole, start, end, href, kind }: { whole: string; start: string; end: string; href: string | undefined; kind: string }) {
+function Split({
+  whole,
+  start,
+  end,
+  href,
+  kind,
+}: {
+  whole: string
+  start: string
+  end: string
+  href: string | undefined
+  kind: string
+}) {
   const parts = (
     <>
       <span>{start}</span>

@@ -27,7 +27,9 @@ export function phasesOf({ queueUs, dnsUs, connectUs, tlsUs, firstByteUs, totalU
 /** The phases in words: `look-up 7 ms, connect 24 ms`. */
 export function sayPhases(attempt: Attempt, reader: Reader): string {
   return phasesOf(attempt)
-    .map(({ name, us }) => reader.text('phase.took', { phase: reader.text(name), span: showDuration(reader, us / 1000) }))
+    .map(({ name, us }) =>
+      reader.text('phase.took', { phase: reader.text(name), span: showDuration(reader, us / 1000) }),
+    )
     .join(', ')
 }
 
@@ -44,7 +46,13 @@ export function Waterfall({ attempt, scaleUs, reader }: { attempt: Attempt; scal
     return bar
   })
   return (
-    <svg class="wf" viewBox={`0 0 ${WIDTH} 12`} preserveAspectRatio="none" role="img" aria-label={sayPhases(attempt, reader)}>
+    <svg
+      class="wf"
+      viewBox={`0 0 ${WIDTH} 12`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={sayPhases(attempt, reader)}
+    >
       {bars}
     </svg>
   )

@@ -38,9 +38,11 @@ export function showSpan(ms: number, text: Text, units: 1 | 2 = 1): string {
 export function showTook(ms: number, text: Text, language: string): string {
   if (ms >= 10 * MINUTE) return showSpan(ms, text)
   const [value, unit, digits] =
-    ms < 1 ? [ms, 'unit.ms', 1] as const
-    : ms < 999.5 ? [ms, 'unit.ms', 0] as const
-    : [ms / SECOND, 'unit.s', ms < 9995 ? 2 : ms < 99_950 ? 1 : 0] as const
+    ms < 1
+      ? ([ms, 'unit.ms', 1] as const)
+      : ms < 999.5
+        ? ([ms, 'unit.ms', 0] as const)
+        : ([ms / SECOND, 'unit.s', ms < 9995 ? 2 : ms < 99_950 ? 1 : 0] as const)
   const format = new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits })
   return `${format.format(value)}${GAP}${text(unit)}`
 }

@@ -43,5 +43,5 @@ export function storePreferences(c: Context, form: Readonly<Record<string, unkno
 
 /** Whether an address is a path of these pages: never another host's. */
 function isWithin(address: string, home: string): boolean {
-  return address.startsWith(home) && !address.startsWith('//') && !/[\\\u0000-\u001f]/.test(address)
+  return address.startsWith(home) && /^\/(?!\/)[\w.~%!$&'()*+,;=:@/?-]*$/.test(address)
 }

@@ -40,7 +40,9 @@ export function createLink(base: string): Link {
 
 /** `48 s ago`, or `in 4 min`. */
 export function showRelative({ now, text }: Reader, ms: number): string {
-  return ms <= now ? text('time.ago', { span: showSpan(now - ms, text) }) : text('time.in', { span: showSpan(ms - now, text) })
+  return ms <= now
+    ? text('time.ago', { span: showSpan(now - ms, text) })
+    : text('time.in', { span: showSpan(ms - now, text) })
 }
 
 /** `4 min 12 s` until a time. */

@@ -46,7 +46,8 @@ export function createTimes(language: string, zone: string): Times {
 /** Whether the runtime knows the time zone. */
 export function isTimeZone(zone: string): boolean {
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: zone }) !== undefined
+    new Intl.DateTimeFormat('en', { timeZone: zone }).format(0)
+    return true
   } catch {
     return false
   }

@@ -20,7 +20,16 @@ interface DocumentParts {
 }
 
 /** A whole page, as text: the icons that it uses stand before the rest. */
-export async function renderDocument({ language, title, theme, kind, keys, asset, skip, children }: DocumentParts): Promise<string> {
+export async function renderDocument({
+  language,
+  title,
+  theme,
+  kind,
+  keys,
+  asset,
+  skip,
+  children,
+}: DocumentParts): Promise<string> {
   const body = String(await (<>{children}</>))
   const page = (
     <html lang={language} class={kind} data-theme={theme} data-keys={keys ? undefined : 'off'}>

@@ -60,10 +60,7 @@ export function Shell({
         <div class="nav-pop" id="nav" popover>
           <nav class="nav" aria-label={text('nav.label')}>
             {SECTIONS.map(([one, icon, label]) => (
-              <a
-                href={one === 'overview' ? link() : link(one)}
-                aria-current={one === section ? 'page' : undefined}
-              >
+              <a href={one === 'overview' ? link() : link(one)} aria-current={one === section ? 'page' : undefined}>
                 <Icon name={icon} />
                 {text(label)}
               </a>

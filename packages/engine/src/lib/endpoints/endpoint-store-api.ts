@@ -6,6 +6,7 @@ import type { Endpoint, EndpointInput } from './endpoint.ts'
 import type { EventMatch, UnplacedEvent } from './match-event.ts'
 import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.ts'
 import type { PauseOptions } from '../backlog/pause.ts'
+import type { WorkspaceScope } from '../workspace-id.ts'
 
 /** The endpoints of all workspaces. Each method sees only those of its workspace; others are `not_found`. */
 export interface EndpointStore {
@@ -29,8 +30,8 @@ export interface EndpointStore {
    * const { endpoint, isNew, secret } = await engine.endpoints.upsert('w1', 'crm-4711', { url: 'https://example.com/hooks' })
    */
   upsert(workspaceId: string, uid: string, input: UpsertInput, options?: ChangeOptions): Promise<UpsertResult>
-  /** Oldest first: `limit` (1–1,000) endpoints after the id `after`. */
-  list(workspaceId: string, options: { limit: number; after?: string | undefined }): Promise<Endpoint[]>
+  /** Oldest first: `limit` (1–1,000) endpoints after the id `after`, of one workspace or of all. */
+  list(workspaceId: WorkspaceScope, options: { limit: number; after?: string | undefined }): Promise<Endpoint[]>
   /**
    * Writes only the properties that are given, so that concurrent changes of other properties are not lost.
    *

@@ -34,7 +34,7 @@ import type { Limits } from '../limits.ts'
 import type { Logger } from '../logger.ts'
 import { lockedEndpointsOf } from '../backlog/locks.ts'
 import type { SecretStore } from '../secrets/secret-store.ts'
-import { checkWorkspaceId } from '../workspace-id.ts'
+import { checkWorkspaceId, readScope } from '../workspace-id.ts'
 
 interface EndpointStoreSettings {
   logger: Logger
@@ -128,15 +128,15 @@ export function createEndpointStore(
       return { endpoint: await get(workspaceId, id), secret: secrets[0]?.shown ?? '' }
     },
 
-    async list(workspaceId, options) {
+    async list(scope, options) {
       checkNames('endpoints.list', ENDPOINT_LIST_OPTIONS, options)
       const { limit, after = '' } = options
-      checkWorkspaceId(workspaceId)
+      const workspaceId = readScope(scope)
       checkBounds('limit', limit, 1, 1000)
-      const { where, oldestFirst } = db.dialect.ofWorkspace(workspaceId, { after })
+      const of = workspaceId === undefined ? undefined : db.dialect.ofWorkspace(workspaceId, { after })
       const { rows } = await db.run(sqlText`
-        select ${SHOWN_COLUMNS} from keepsend_endpoints as endpoint ${db.dialect.by('keepsend_endpoints_workspace')}
-        where ${where} order by ${oldestFirst} ${limitTo(limit)}`)
+        select ${SHOWN_COLUMNS} from keepsend_endpoints as endpoint ${of ? db.dialect.by('keepsend_endpoints_workspace') : raw('')}
+        where ${of?.where ?? sqlText`endpoint.id > ${after}`} order by ${of?.oldestFirst ?? raw('endpoint.id')} ${limitTo(limit)}`)
       return rows.map(toEndpoint)
     },
 

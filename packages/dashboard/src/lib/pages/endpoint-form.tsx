@@ -1,0 +1,281 @@
+import { type Endpoint, type EndpointInput, EngineError, type EventType } from '@keepsend/engine'
+import { Head } from '../parts/head.tsx'
+import { Icon } from '../parts/icon.tsx'
+import type { Reader } from '../reader/reader.ts'
+import { FormToken } from '../shell/shell.tsx'
+import type { Action, Page, Sent, Shown } from '../visit.ts'
+import { findEndpoint } from './endpoint.tsx'
+
+/** What the form says; texts as they were typed. */
+interface Typed {
+  workspace: string
+  url: string
+  description: string
+  all: boolean
+  types: readonly string[]
+  rate: string
+  retryStatuses: string
+}
+
+export const endpointNewPage: Page = {
+  path: '/endpoints/new',
+  section: 'endpoints',
+  show({ engine, reader, query }) {
+    const typed = {
+      workspace: query('workspace') ?? '',
+      url: '',
+      description: '',
+      all: true,
+      types: [],
+      rate: '',
+      retryStatuses: '',
+    }
+    return form({ typed, types: engine.eventTypes(), reader })
+  },
+}
+
+export const endpointEditPage: Page = {
+  path: '/endpoints/:workspace/:id/edit',
+  section: 'endpoints',
+  async show(visit) {
+    const { endpoint } = await findEndpoint(visit)
+    return form({ typed: typedOf(endpoint), types: visit.engine.eventTypes(), endpoint, reader: visit.reader })
+  },
+}
+
+export const ENDPOINT_FORM_ACTIONS: readonly Action[] = [
+  {
+    path: '/endpoints/new',
+    section: 'endpoints',
+    async act(sent) {
+      const { engine, reader, by } = sent
+      const typed = typedIn(sent)
+      try {
+        const { endpoint } = await engine.endpoints.create(typed.workspace, inputOf(typed), { by })
+        return reader.link('endpoints', endpoint.workspaceId, endpoint.id)
+      } catch (error) {
+        return refused(error, { typed, types: engine.eventTypes(), reader })
+      }
+    },
+  },
+  {
+    path: '/endpoints/:workspace/:id/edit',
+    section: 'endpoints',
+    async act(sent) {
+      const { engine, reader, by } = sent
+      const { workspaceId, endpoint } = await findEndpoint(sent)
+      const typed = { ...typedIn(sent), workspace: workspaceId }
+      try {
+        const version = Number(sent.field('version'))
+        await engine.endpoints.update(workspaceId, endpoint.id, inputOf(typed), { by, ifVersion: version })
+        return reader.link('endpoints', workspaceId, endpoint.id)
+      } catch (error) {
+        return refused(error, { typed, types: engine.eventTypes(), endpoint, reader })
+      }
+    },
+  },
+]
+
+interface FormParts {
+  typed: Typed
+  types: readonly EventType[]
+  /** The endpoint that is changed; undefined: a new one. */
+  endpoint?: Endpoint
+  /** Why the form was refused. */
+  problem?: string
+  reader: Reader
+}
+
+/** Shows the form again with what was typed; an error that is not about it goes on. */
+function refused(error: unknown, parts: FormParts): Shown {
+  if (!(error instanceof EngineError) || error.code === 'not_found' || error.code === 'not_accepted') throw error
+  return { ...form({ ...parts, problem: error.message }), status: error.code === 'conflict' ? 409 : 400 }
+}
+
+function form({ typed, types, endpoint, problem, reader }: FormParts): Shown {
+  const { text, link } = reader
+  const title = text(endpoint ? 'endpoint.edit_title' : 'endpoints.add_title')
+  const back = endpoint ? link('endpoints', endpoint.workspaceId, endpoint.id) : link('endpoints')
+  const main = (
+    <>
+      <Head title={title} crumbs={<a href={link('endpoints')}>{text('nav.endpoints')}</a>} reader={reader} />
+      {problem === undefined ? null : (
+        <div class="note bad" role="alert">
+          <Icon name="failed" />
+          <div>
+            <h2>{text('form.refused')}</h2>
+            <p>{problem}</p>
+          </div>
+        </div>
+      )}
+      <div class="sec noline">
+        <form
+          class="stack form"
+          method="post"
+          action={endpoint ? link('endpoints', endpoint.workspaceId, endpoint.id, 'edit') : link('endpoints', 'new')}
+        >
+          <FormToken reader={reader} />
+          {endpoint ? <input type="hidden" name="version" value={endpoint.version} /> : null}
+          {endpoint ? null : (
+            <div class="field">
+              <label for="workspace">{text('fact.workspace')}</label>
+              <input id="workspace" name="workspace" required maxlength={255} value={typed.workspace} />
+            </div>
+          )}
+          <div class="field">
+            <label for="url">URL</label>
+            <input
+              id="url"
+              name="url"
+              type="url"
+              required
+              inputmode="url"
+              autocomplete="off"
+              spellcheck={false}
+              value={typed.url}
+              placeholder="https://example.com/webhooks"
+              aria-describedby="url-rules"
+            />
+            <ul class="rules" id="url-rules">
+              {(['url.https', 'url.public', 'url.port', 'url.credentials'] as const).map((rule) => (
+                <li>
+                  <Icon name="dot" />
+                  <span>{text(rule)}</span>
+                </li>
+              ))}
+            </ul>
+          </div>
+          <div class="field">
+            <label for="description">
+              {text('fact.description')} <span class="opt">{text('form.optional')}</span>
+            </label>
+            <input id="description" name="description" maxlength={500} value={typed.description} />
+          </div>
+          <Events typed={typed} types={types} reader={reader} />
+          <div class="cols">
+            <div class="field">
+              <label for="rate">
+                {text('fact.rate')} <span class="opt">{text('form.per_second')}</span>
+              </label>
+              <input
+                id="rate"
+                name="rate"
+                type="number"
+                min="1"
+                max="10000"
+                value={typed.rate}
+                placeholder={text('none')}
+              />
+            </div>
+            <div class="field">
+              <label for="retryStatuses">{text('form.retry_statuses')}</label>
+              <input
+                id="retryStatuses"
+                name="retryStatuses"
+                value={typed.retryStatuses}
+                placeholder="409, 423"
+                inputmode="numeric"
+              />
+            </div>
+          </div>
+          <div class="row">
+            <button class="btn primary" type="submit">
+              {text(endpoint ? 'form.save' : 'endpoints.add')}
+            </button>
+            <a class="btn" href={back}>
+              {text('form.cancel')}
+            </a>
+          </div>
+        </form>
+      </div>
+    </>
+  )
+  return { title, main }
+}
+
+function Events({ typed, types, reader: { text } }: { typed: Typed; types: readonly EventType[]; reader: Reader }) {
+  // Subscriptions that are no type of the catalog, such as patterns, stay.
+  const known = types.map(({ type }) => type)
+  const others = typed.types.filter((type) => !known.includes(type))
+  return (
+    <fieldset class="stack tight">
+      <legend>{text('form.events')}</legend>
+      <label class="check">
+        <input type="radio" name="all" value="all" checked={typed.all} />
+        <span>
+          {text('form.all_events')} <span class="help">{text('form.all_events_what')}</span>
+        </span>
+      </label>
+      <label class="check">
+        <input type="radio" name="all" value="some" checked={!typed.all} />
+        <span>{text('form.some_events')}</span>
+      </label>
+      {types.length === 0 ? null : (
+        <div class="tree">
+          <ul>
+            {types.map(({ type, description }) => (
+              <li>
+                <label class="check">
+                  <input type="checkbox" name="types" value={type} checked={typed.types.includes(type)} />
+                  <span>
+                    <span class="mono">{type}</span> <span class="help">{description ?? ''}</span>
+                  </span>
+                </label>
+              </li>
+            ))}
+          </ul>
+        </div>
+      )}
+      <div class="field">
+        <label for="patterns">{text('form.patterns')}</label>
+        <input
+          id="patterns"
+          name="patterns"
+          value={others.join(', ')}
+          placeholder="message.*, member.joined"
+          spellcheck={false}
+        />
+      </div>
+    </fieldset>
+  )
+}
+
+function typedOf({ workspaceId, url, description, eventTypes, rateLimit, ratePeriod, retryStatuses }: Endpoint): Typed {
+  const all = eventTypes.length === 1 && eventTypes[0] === '*'
+  return {
+    workspace: workspaceId,
+    url,
+    description,
+    all,
+    types: all ? [] : eventTypes,
+    rate: rateLimit === null || ratePeriod !== 'second' ? '' : String(rateLimit),
+    retryStatuses: retryStatuses.join(', '),
+  }
+}
+
+function typedIn({ field, fields }: Sent): Typed {
+  return {
+    workspace: field('workspace') ?? '',
+    url: field('url') ?? '',
+    description: field('description') ?? '',
+    all: field('all') !== 'some',
+    types: [...fields('types'), ...listIn(field('patterns') ?? '')],
+    rate: field('rate') ?? '',
+    retryStatuses: field('retryStatuses') ?? '',
+  }
+}
+
+function inputOf({ url, description, all, types, rate, retryStatuses }: Typed): EndpointInput {
+  if (!all && types.length === 0) throw new EngineError('invalid_request', 'choose at least one event, or all of them')
+  return {
+    url: url.trim(),
+    description,
+    eventTypes: all ? ['*'] : types,
+    rateLimit: rate === '' ? null : Number(rate),
+    retryStatuses: listIn(retryStatuses).map(Number),
+  }
+}
+
+function listIn(written: string): string[] {
+  return written.split(/[\s,]+/).filter((part) => part !== '')
+}

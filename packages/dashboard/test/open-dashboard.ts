@@ -32,7 +32,12 @@ export async function openDashboard(operator: Operator = { name: 'dana', role: '
       return { status: response.status, html: await response.text() }
     },
     /** Sends the form of a page that posts to `action`, as a browser does. */
-    send: async (page: string, action: string, fields: Record<string, string>, headers: Record<string, string> = {}) => {
+    send: async (
+      page: string,
+      action: string,
+      fields: Record<string, string>,
+      headers: Record<string, string> = {},
+    ) => {
       const { html } = { html: await (await request(page)).text() }
       const csrf = /name="csrf" value="([0-9a-f]+)"/.exec(html)?.[1] ?? ''
       const response = await request(action, {

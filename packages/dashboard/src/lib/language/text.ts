@@ -34,6 +34,6 @@ export function createText(language: string, messages: Messages): Text {
   }
 
   const say = (key: MessageKey, values?: Record<string, string | number>): string => parts(key, values).join('')
-  const rich = (key: MessageKey, values?: Record<string, Child>): Child[] => parts<Child>(key, values as never)
+  const rich = (key: MessageKey, values?: Record<string, Child>): Child[] => parts<Child>(key, values)
   return Object.assign(say, { rich }) as Text
 }

@@ -1,7 +1,7 @@
 import type { PlainKey } from '../language/text.ts'
 import { FormToken } from '../shell/shell.tsx'
 import type { Page } from '../visit.ts'
-import { findEndpoint } from './endpoint.tsx'
+import { findEndpoint } from './find-endpoint.ts'
 
 /** Confirmations of what an endpoint does not take back by itself; a GET changes nothing. */
 export const endpointConfirmations: readonly Page[] = [

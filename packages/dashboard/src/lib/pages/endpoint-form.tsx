@@ -1,21 +1,11 @@
-import { type Endpoint, type EndpointInput, EngineError, type EventType } from '@keepsend/engine'
+import { type Endpoint, EngineError, type EventType } from '@keepsend/engine'
 import { Head } from '../parts/head.tsx'
 import { Icon } from '../parts/icon.tsx'
 import type { Reader } from '../reader/reader.ts'
 import { FormToken } from '../shell/shell.tsx'
-import type { Action, Page, Sent, Shown } from '../visit.ts'
-import { findEndpoint } from './endpoint.tsx'
-
-/** What the form says; texts as they were typed. */
-interface Typed {
-  workspace: string
-  url: string
-  description: string
-  all: boolean
-  types: readonly string[]
-  rate: string
-  retryStatuses: string
-}
+import type { Action, Page, Shown } from '../visit.ts'
+import { type Typed, inputOf, typedIn, typedOf } from './endpoint-input.ts'
+import { findEndpoint } from './find-endpoint.ts'
 
 export const endpointNewPage: Page = {
   path: '/endpoints/new',
@@ -238,44 +228,4 @@ function Events({ typed, types, reader: { text } }: { typed: Typed; types: reado
       </div>
     </fieldset>
   )
-}
-
-function typedOf({ workspaceId, url, description, eventTypes, rateLimit, ratePeriod, retryStatuses }: Endpoint): Typed {
-  const all = eventTypes.length === 1 && eventTypes[0] === '*'
-  return {
-    workspace: workspaceId,
-    url,
-    description,
-    all,
-    types: all ? [] : eventTypes,
-    rate: rateLimit === null || ratePeriod !== 'second' ? '' : String(rateLimit),
-    retryStatuses: retryStatuses.join(', '),
-  }
-}
-
-function typedIn({ field, fields }: Sent): Typed {
-  return {
-    workspace: field('workspace') ?? '',
-    url: field('url') ?? '',
-    description: field('description') ?? '',
-    all: field('all') !== 'some',
-    types: [...fields('types'), ...listIn(field('patterns') ?? '')],
-    rate: field('rate') ?? '',
-    retryStatuses: field('retryStatuses') ?? '',
-  }
-}
-
-function inputOf({ url, description, all, types, rate, retryStatuses }: Typed): EndpointInput {
-  if (!all && types.length === 0) throw new EngineError('invalid_request', 'choose at least one event, or all of them')
-  return {
-    url: url.trim(),
-    description,
-    eventTypes: all ? ['*'] : types,
-    rateLimit: rate === '' ? null : Number(rate),
-    retryStatuses: listIn(retryStatuses).map(Number),
-  }
-}
-
-function listIn(written: string): string[] {
-  return written.split(/[\s,]+/).filter((part) => part !== '')
 }

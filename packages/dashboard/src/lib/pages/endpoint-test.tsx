@@ -6,7 +6,7 @@ import { type Reader, showDuration } from '../reader/reader.ts'
 import { FormToken } from '../shell/shell.tsx'
 import type { Action, Page, Shown, Visit } from '../visit.ts'
 import { breakable } from './breakable.tsx'
-import { findEndpoint } from './endpoint.tsx'
+import { findEndpoint } from './find-endpoint.ts'
 
 interface Typed {
   type: string

@@ -2,14 +2,16 @@ import { type EndpointProblem, type Engine, type StatisticsSeries, type Worker, 
 import { Head } from '../parts/head.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { Moment } from '../parts/moment.tsx'
-import { ShownUrl } from '../parts/split.tsx'
-import { type Reader, showDuration, showNumber, showPercent } from '../reader/reader.ts'
+import { showDuration, showNumber, showPercent } from '../reader/reader.ts'
 import { showSpan } from '../reader/durations.ts'
-import type { Page, Visit } from '../visit.ts'
-import { urlsOf } from './deliveries.tsx'
+import type { Page } from '../visit.ts'
+import { urlsOf } from './urls-of.ts'
 import { Figure } from '../parts/figure.tsx'
 import { unlessOff } from './unless-off.ts'
 import { AttemptCharts, CHART_RANGES, type ChartRange, rangeOf, totalOf } from './attempt-charts.tsx'
+import { FirstSteps } from './first-steps.tsx'
+import { ProblemList } from './overview-problems.tsx'
+import { Workers } from './overview-workers.tsx'
 
 const LIVE_MS = 5000
 const SHOWN_PROBLEMS = 5
@@ -130,164 +132,4 @@ async function historyOf(engine: Engine, range: ChartRange, now: number): Promis
     ),
     workers: await unlessOff(() => engine.workers.list()),
   }
-}
-
-function ProblemList({
-  problems,
-  urls,
-  reader,
-}: {
-  problems: readonly EndpointProblem[] | undefined
-  urls: ReadonlyMap<string, string>
-  reader: Reader
-}) {
-  const { text, link } = reader
-  // Warnings are absent while nothing is wrong.
-  if (problems === undefined || problems.length === 0) return null
-  return (
-    <section aria-labelledby="h-problems">
-      <div class="sec-h">
-        <h2 id="h-problems">{text('overview.attention')}</h2>
-        <a class="sub link" href={link('problems')}>
-          {text('overview.all_problems')}
-        </a>
-      </div>
-      <table class="rows">
-        <caption class="sr">{text('overview.attention')}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{text('column.problem')}</th>
-            <th scope="col">{text('column.endpoint')}</th>
-            <th scope="col" class="lo">
-              {text('column.workspace')}
-            </th>
-            <th scope="col" class="n">
-              {text('column.attempts')}
-            </th>
-            <th scope="col" class="n lo">
-              {text('column.first')}
-            </th>
-            <th scope="col" class="n">
-              {text('column.last')}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {problems.map(({ workspaceId, endpointId, errorClass, httpStatus, attempts, firstSeenAt, lastSeenAt }) => {
-            const url = urls.get(endpointId)
-            return (
-              <tr>
-                <td class="a">
-                  <a
-                    class="status failed"
-                    href={link('deliveries', { endpoint: endpointId, workspace: workspaceId, time: '7d' })}
-                  >
-                    <Icon name="failed" />
-                    <span class="st">{httpStatus === null ? errorClass : `HTTP ${httpStatus}`}</span>
-                  </a>
-                </td>
-                <td class="fill b">
-                  {url === undefined ? (
-                    <span class="mono dim">{endpointId}</span>
-                  ) : (
-                    <ShownUrl url={url} href={link('endpoints', workspaceId, endpointId)} />
-                  )}
-                </td>
-                <td class="lo dim nw">{workspaceId}</td>
-                <td class="n c">{showNumber(reader, attempts)}</td>
-                <td class="n lo dim">
-                  <Moment at={firstSeenAt} reader={reader} />
-                </td>
-                <td class="n d dim">
-                  <Moment at={lastSeenAt} reader={reader} />
-                </td>
-              </tr>
-            )
-          })}
-        </tbody>
-      </table>
-    </section>
-  )
-}
-
-function Workers({ workers, reader }: { workers: readonly Worker[] | undefined; reader: Reader }) {
-  const { text } = reader
-  if (workers === undefined) return null
-  return (
-    <section class="sec">
-      <div class="row between">
-        <h2>{text('overview.workers')}</h2>
-        <span class="sub">{text('overview.workers_seen')}</span>
-      </div>
-      {workers.length === 0 ? (
-        <p class="failed tone">{text('overview.no_worker')}</p>
-      ) : (
-        <ul class="list">
-          {workers.slice(0, 10).map(({ id, kind, seenAt, claimsPerSecond }) => (
-            <li>
-              <span class="mono">{id}</span>
-              <span class="sub nw">
-                {text.rich('overview.worker', {
-                  kind: text(kind === 'poller' ? 'worker.poller' : 'worker.cron'),
-                  rate: claimsPerSecond === null ? '–' : showNumber(reader, Math.round(claimsPerSecond * 10) / 10),
-                  seen: <Moment at={seenAt} reader={reader} />,
-                })}
-              </span>
-            </li>
-          ))}
-        </ul>
-      )}
-    </section>
-  )
-}
-
-const PUBLISH = `return commitWithEvents(c, {
-  writes: [orm.insert(messages).values(message)],
-  events: [{ type: 'message.posted', workspaceId: 'acme-freight', data: message }],
-  response: { status: 201, body: message },
-})`
-
-/** The overview before there is a workspace. */
-function FirstSteps({ visit: { reader } }: { visit: Visit }) {
-  const { text, link, canAct } = reader
-  return (
-    <>
-      <Head title={text('nav.overview')} reader={reader} />
-      <section class="empty">
-        <div class="stack">
-          <h2>{text('first.title')}</h2>
-          <p class="dim">{text('first.why')}</p>
-        </div>
-        <ol class="steps">
-          <li>
-            <div>
-              <h3>{text('first.endpoint')}</h3>
-              <p class="dim">{text('first.endpoint_how')}</p>
-              {canAct ? (
-                <a class="btn primary" href={link('endpoints', 'new')}>
-                  <Icon name="plus" />
-                  {text('first.endpoint')}
-                </a>
-              ) : null}
-            </div>
-          </li>
-          <li>
-            <div>
-              <h3>{text('first.publish')}</h3>
-              <p class="dim">{text('first.publish_how')}</p>
-              <pre class="code" tabindex={0}>
-                {PUBLISH}
-              </pre>
-            </div>
-          </li>
-          <li>
-            <div>
-              <h3>{text('first.see')}</h3>
-              <p class="dim">{text('first.see_how')}</p>
-            </div>
-          </li>
-        </ol>
-      </section>
-    </>
-  )
 }

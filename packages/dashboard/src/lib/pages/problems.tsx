@@ -14,7 +14,7 @@ import { ShownUrl } from '../parts/split.tsx'
 import { type Reader, showNumber } from '../reader/reader.ts'
 import { FormToken } from '../shell/shell.tsx'
 import { type Action, type Page, queryOf } from '../visit.ts'
-import { urlsOf } from './deliveries.tsx'
+import { urlsOf } from './urls-of.ts'
 import { unlessOff } from './unless-off.ts'
 
 const PAGE_ROWS = 50

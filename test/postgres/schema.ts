@@ -43,7 +43,7 @@ interface Spare {
 
 /** What a schema has beside the rows of tests. */
 interface Shape {
-  /** Its tables, views, indexes, columns, constraints, triggers and functions, and whether one was analyzed. */
+  /** Its tables, views, indexes, columns, constraints, triggers, functions and migrations, and whether a table was analyzed. */
   digest: string
   relations: string[]
   /** The rows that its migrations insert, by table. */
@@ -141,6 +141,8 @@ async function digestOf(client: pg.Client, schema: string): Promise<string> {
         select concat_ws(' ', relname, rulename) from pg_rewrite join relation on relation.oid = ev_class
         union all
         select proname::text from pg_proc where pronamespace = $1::regnamespace
+        union all
+        select concat_ws(' ', 'migrated', name, checksum) from ${KEPT}
         union all
         select concat_ws(' ', 'analyzed', relname) from relation
         where exists (select 1 from pg_statistic where starelid = relation.oid) and relname <> '${KEPT}')

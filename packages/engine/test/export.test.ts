@@ -11,14 +11,14 @@ import { attemptRows } from '../src/lib/history/attempt-list.ts'
 import { problemRows } from '../src/lib/problems/endpoint-problem.ts'
 import { replayRows } from '../src/lib/replays/replay-job.ts'
 import { type Line, fullWorld, linesOf, rowsOf } from './exports.ts'
-import { recordedRig } from './plans.ts'
+import { readsOf, recordedRig } from './plans.ts'
 import { TEST_KEYS, type Rig, rig } from './rig.ts'
 import { api, problem, read } from './routes.ts'
 
 const onPostgres = process.env['KEEPSEND_TEST_ON'] === 'postgres'
 
 /** Each table of the schema: the kind of line that has its rows, or why an export leaves them out. docs/export.md lists them. */
-const TABLES: Record<string, { kind: string } | { omitted: string }> = {
+const TABLES: Record<string, { kind?: string; omitted?: string }> = {
   pending_events: { kind: 'delivery' },
   keepsend_payloads: { kind: 'event' },
   keepsend_endpoints: { kind: 'endpoint' },
@@ -59,17 +59,18 @@ describe('an export', () => {
     expect((await tablesOf(made)).toSorted()).toEqual(Object.keys(TABLES).toSorted())
     const lines = await linesOf(made.engine, 'w1')
     const docs = readFileSync(new URL('../../../docs/export.md', import.meta.url), 'utf8')
-    for (const [table, it] of Object.entries(TABLES)) {
-      if ('kind' in it) expect(rowsOf(lines, it.kind), table).not.toEqual([])
-      expect(docs, table).toMatch(new RegExp(`\`${table}\`.*${'kind' in it ? `\`${it.kind}\`` : it.omitted}`))
-    }
+    for (const [table, { kind, omitted = `\`${kind}\`` }] of Object.entries(TABLES))
+      expect(docs, table).toMatch(new RegExp(`\`${table}\`.*${omitted}`))
+    const kinds = new Set(Object.values(TABLES).flatMap(({ kind = [] }) => kind))
+    expect(kinds).toEqual(new Set(EXPORT_KINDS))
+    for (const kind of EXPORT_KINDS) expect(rowsOf(lines, kind), kind).not.toEqual([])
   })
 
   it('has every row of the workspace, as its table has it, and none of another', async () => {
     const made = await fullWorld()
     const lines = await linesOf(made.engine, 'w1')
-    const stored = async (select: string, table: string, read: (row: Row) => object, by = 'workspace_id') =>
-      (await made.select(`select ${select} from ${table} as stored where ${by} = 'w1'`)).map(read)
+    const stored = async (select: string, table: string, toRow: (row: Row) => object, by = 'workspace_id') =>
+      (await made.select(`select ${select} from ${table} as stored where ${by} = 'w1'`)).map(toRow)
     const same = (kind: string, expected: object[]) => {
       expect(expected.length, kind).toBeGreaterThan(0)
       const exported = rowsOf(lines, kind)
@@ -226,13 +227,15 @@ describe('an export', () => {
   })
 })
 
-/** Rows of w1 without history: `count` deliveries that failed. */
+const PADDED = onPostgres ? `lpad(cast(n as text), 12, '0')` : `printf('%012d', n)`
+const upTo = (count: number) =>
+  `with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ${count})`
+
+/** Rows of a workspace without history: `count` deliveries that failed. */
 async function failures(made: Rig, count: number, workspaceId = 'w1'): Promise<void> {
-  const id = onPostgres ? `lpad(cast(n as text), 12, '0')` : `printf('%012d', n)`
   await made.exec(`
     insert into pending_events (id, workspace_id, event_type, endpoint_id, status, created_at, completed_at, last_error, payload)
-    with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < ${count})
-    select 'evt_01910000-0000-7000-8000-' || ${id} || '.ep_${workspaceId}', '${workspaceId}', 'a', 'ep_${workspaceId}', 'failed', 1, 1, 'HTTP 400', '{}' from numbers`)
+    ${upTo(count)} select 'evt_01910000-0000-7000-8000-' || ${PADDED} || '.ep_${workspaceId}', '${workspaceId}', 'a', 'ep_${workspaceId}', 'failed', 1, 1, 'HTTP 400', '{}' from numbers`)
 }
 
 describe('an export with many pages', () => {
@@ -302,6 +305,34 @@ describe('an export with many pages', () => {
       ]),
     ).toEqual(expected)
     expect(rowsOf(lines, 'event')).toHaveLength(130)
+  })
+
+  it('reads events and problems by the index of their workspace, and no row of another', async () => {
+    const made = await recordedRig({ history: true })
+    for (const [workspaceId, count] of [
+      ['w0', 3000],
+      ['w1', 60],
+      ['w2', 3000],
+    ] as const) {
+      await made.exec(`
+        insert into keepsend_events (id, workspace_id, event_type, channels, created_at, deliveries, payload_id)
+        ${upTo(count)} select 'evt_01910000-0000-7000-8000-' || ${PADDED}, '${workspaceId}', 'a', '[]', 1, 0, 0 from numbers`)
+      await made.exec(`
+        insert into keepsend_problems (endpoint_id, error_class, http_status, workspace_id, state_since, first_seen_at,
+          last_seen_at, attempts, deliveries, last_error, last_delivery_id)
+        ${upTo(count)} select 'ep_${workspaceId}' || ${PADDED}, 'other', 400, '${workspaceId}', 1, 1, n, 1, 1, 'x', 'evt_1' from numbers`)
+    }
+    made.statements()
+    expect((await linesOf(made.engine, 'w1')).at(-1)).toMatchObject({ counts: { event: 60, problem: 60 } })
+    const of = { postgres: /^keepsend_(events|problems)/, sqlite: /^(SCAN|SEARCH) (problem|keepsend_events)\b/ }
+    const reads = []
+    for (const statement of made.statements().filter(({ sql }) => /keepsend_(events|problems) /.test(sql)))
+      reads.push(...(await readsOf(made.db, statement, of)).filter(({ rows }) => rows > 0 || !onPostgres))
+    expect(reads.length).toBeGreaterThanOrEqual(3)
+    for (const { by, rows } of reads) {
+      expect(by).toMatch(/keepsend_(events|problems)_workspace/)
+      expect(rows).toBeLessThanOrEqual(200)
+    }
   })
 
   it('has rows in flight beside thousands of others that wait', async () => {

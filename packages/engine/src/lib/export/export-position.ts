@@ -19,6 +19,12 @@ export const EXPORT_KINDS = [
 
 export type ExportKind = (typeof EXPORT_KINDS)[number]
 
+/** Rows in the order of their positions, and the position of the next page; undefined: this was the last. */
+export interface ExportPage {
+  rows: readonly object[]
+  next: string | undefined
+}
+
 /** How far an export is. */
 export interface ExportPosition {
   kind: ExportKind

@@ -11,7 +11,7 @@ import type { Page } from '../page.ts'
 import { listOldestProblems } from '../problems/problem-list.ts'
 import type { ReplayStore } from '../replays/replay-store.ts'
 import type { TimeRange } from '../time-range.ts'
-import type { ExportKind } from './export-position.ts'
+import type { ExportKind, ExportPage } from './export-position.ts'
 import { deliveriesPage, eventsPage } from './exported-payloads.ts'
 
 /** The parts of an engine that an export reads. */
@@ -26,12 +26,6 @@ export interface ExportedParts {
     replays: Pick<ReplayStore, 'list'>
     audit: Pick<AuditStore, 'list'>
   }
-}
-
-/** Rows in the order of their positions, and the position of the next page; undefined: this was the last. */
-export interface ExportPage {
-  rows: readonly object[]
-  next: string | undefined
 }
 
 /** How to read a page of each kind from a position on, in at most two statements on D1 and three elsewhere. */

@@ -13,7 +13,7 @@ import { type Found, pageOf } from '../deliveries/found-page.ts'
 import { eventRows } from '../events/recorded-events.ts'
 import { readByIndex } from '../history/read-by-index.ts'
 import type { TimeRange } from '../time-range.ts'
-import type { ExportPage } from './exported-kinds.ts'
+import type { ExportPage } from './export-position.ts'
 
 interface At extends TimeRange {
   workspaceId: string

@@ -173,6 +173,14 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
       },
       limits({ idempotencyRecordsPerWorkspace: 1 }),
     ],
+    too_many_api_keys: [
+      async ({ ask, exec }) => {
+        await exec(`insert into keepsend_api_keys select key_hash || 'x', id || 'x', workspace_id, name, scopes, created_at,
+          expires_at, last_used_at from keepsend_api_keys`)
+        return ask()
+      },
+      limits({ apiKeysPerWorkspace: 2 }),
+    ],
     too_many_endpoints: [({ ask }) => ask(), limits({ endpointsPerWorkspace: 1 })],
     precondition_failed: [({ ask }) => ask({ headers: { 'if-match': '"99"' } })],
     payload_too_large: [({ ask }) => ask({ ...keyed, body: ' '.repeat(1_048_577) })],
@@ -229,6 +237,7 @@ const CHANGING = new Set([
   'conflict',
   'idempotency_in_flight',
   'idempotency_mismatch',
+  'too_many_api_keys',
   'too_many_idempotency_records',
   'too_many_replays',
   'too_many_waiting',

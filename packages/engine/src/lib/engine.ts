@@ -95,7 +95,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
-  const apiKeys = createApiKeys({ db, logger }, createPepper(db, secretStore))
+  const apiKeys = createApiKeys({ db, logger, limits }, createPepper(db, secretStore))
   const delivering: DeliverDeps = {
     endpointCache,
     permits: createPermits(db),

@@ -13,7 +13,7 @@ export interface Principal {
 /**
  * Finds the principal of a request; undefined: unauthenticated. A host with its own sessions brings its own function.
  * The workspace of the principal scopes every statement, whatever the request contains. A principal with the scope
- * `workspaces:read` reads every workspace: give that to operators alone, and return `SCOPES` or less for a tenant.
+ * `workspaces:read` or `workspaces:export` reads every workspace: give them to operators alone, and return `SCOPES` or less for a tenant.
  */
 export type Authenticate = (request: Request) => Promise<Principal | undefined>
 
@@ -39,7 +39,7 @@ export interface ApiKeyOptions extends ByOption {
   /** At most 200 characters of well-formed text without a NUL. @default '' */
   name?: string | undefined
   /**
-   * `keys:write` and `workspaces:read` only if they are named, the latter never for a tenant.
+   * `keys:write` and those of `OPERATOR_SCOPES` only if they are named, the latter never for a tenant.
    *
    * @default every other scope within the workspace: `SCOPES` without `keys:write`
    */

@@ -27,6 +27,7 @@ export type {
 } from './lib/credentials.ts'
 export type { CancelResult } from './lib/events/cancel-event.ts'
 export type { EventSearch } from './lib/events/event-search.ts'
+export type { ExportOptions, ExportWorkspace } from './lib/export/export-workspace.ts'
 export type { EventFilter, EventStore, StoredEvent } from './lib/events/event-store.ts'
 export type { ListedEvent } from './lib/events/recorded-events.ts'
 export type { DeliveryFilter, HttpClass } from './lib/deliveries/delivery-filter.ts'

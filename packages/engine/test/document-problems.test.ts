@@ -43,6 +43,7 @@ async function world(options: Partial<EngineOptions> = {}) {
     events: delivery?.id.slice(0, 40),
     deliveries: delivery?.id,
     problems: `prb_${endpoint.id}.http_4xx.400`,
+    workspaces: 'w1',
     'api-keys': (await made.engine.apiKeys.create({ workspaceId: 'w1' })).id,
     replays: (await made.engine.replays.create('w1', { what: 'ids', ids: [delivery?.id ?? ''] })).id,
   }
@@ -95,6 +96,12 @@ const broken =
     return ask()
   }
 
+/** The database as D1 is: it bills each row that is written. */
+const billed = ({ db, ...on }: World['on']): World['on'] => ({
+  ...on,
+  db: { ...db, dialect: { ...db.dialect, isBilled: true } },
+})
+
 /** How to provoke each problem, on every route that has it. */
 const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise<Response>, Partial<EngineOptions>?]> =
   {
@@ -108,12 +115,17 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
         ask({ id: 'ep_none', ...(path === '/replays' && { body: '{"what":"failed","endpointId":"ep_none"}' }) }),
     ],
     not_retained: [
-      ({ ask }, { path }) =>
-        ask({
+      async ({ ask, on, exec }, { path }) => {
+        if (path.endsWith('/export')) {
+          await exec('drop index keepsend_attempts_workspace')
+          return ask({}, await rig({ on: billed(on), history: { attempts: 'all' } }))
+        }
+        return ask({
           id: 'evt_none',
           query: path === '/events' ? '?traceId=a' : (GOOD_QUERIES[path] ?? ''),
           ...(path === '/replays' && { body: '{"what":"delivered"}' }),
-        }),
+        })
+      },
       { history: false },
     ],
     conflict: [
@@ -160,6 +172,14 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
         return ask({ headers: { 'idempotency-key': 'k2' } })
       },
       limits({ idempotencyRecordsPerWorkspace: 1 }),
+    ],
+    too_many_api_keys: [
+      async ({ ask, exec }) => {
+        await exec(`insert into keepsend_api_keys select key_hash || 'x', id || 'x', workspace_id, name, scopes, created_at,
+          expires_at, last_used_at from keepsend_api_keys`)
+        return ask()
+      },
+      limits({ apiKeysPerWorkspace: 2 }),
     ],
     too_many_endpoints: [({ ask }) => ask(), limits({ endpointsPerWorkspace: 1 })],
     precondition_failed: [({ ask }) => ask({ headers: { 'if-match': '"99"' } })],
@@ -217,6 +237,7 @@ const CHANGING = new Set([
   'conflict',
   'idempotency_in_flight',
   'idempotency_mismatch',
+  'too_many_api_keys',
   'too_many_idempotency_records',
   'too_many_replays',
   'too_many_waiting',

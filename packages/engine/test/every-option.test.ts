@@ -205,6 +205,11 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   'the options of workspaces.setRetention': ({ engine }, options) => engine.workspaces.setRetention('w', null, options),
   'audit.list': async ({ engine }, options) =>
     (await engine.audit.list('w', { limit: 5, ...options })).rows.map(({ verb }) => verb).toSorted(),
+  'engine.export': async ({ engine }, options) => {
+    const lines: string[] = []
+    for await (const line of engine.export('x', options)) lines.push(...line.split(','))
+    return lines.length
+  },
   'attempts.list': ({ engine }, options) => engine.attempts.list('w', { limit: 5, ...options }),
   'problems.list': async ({ engine }, options) =>
     (await engine.problems.list('w', { limit: 5, ...options })).rows.map(({ attempts }) => attempts),

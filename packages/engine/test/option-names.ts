@@ -15,6 +15,7 @@ import { ENDPOINT_LIST_OPTIONS, STATE_OPTIONS } from '../src/lib/endpoints/endpo
 import { UPSERT_OPTIONS } from '../src/lib/endpoints/endpoints-by-uid.ts'
 import { EVENT_FILTER } from '../src/lib/events/event-store.ts'
 import { EVENT_OPTIONS } from '../src/lib/publish/event.ts'
+import { EXPORT_OPTIONS } from '../src/lib/export/export-workspace.ts'
 import { ATTEMPT_FILTER } from '../src/lib/history/attempt-list.ts'
 import { WORKSPACE_LIST_OPTIONS } from '../src/lib/workspaces/workspace-list.ts'
 import { WORKSPACE_RETENTION } from '../src/lib/history/workspace-retention.ts'
@@ -46,6 +47,7 @@ export const OPTION_NAMES = {
   'engine.publishTest': STATE_OPTIONS,
   'engine.sendTest': TEST_OPTIONS,
   'attempts.list': ATTEMPT_FILTER,
+  'engine.export': EXPORT_OPTIONS,
   'problems.list': PROBLEM_FILTER,
   'audit.list': AUDIT_FILTER,
   'problems.acknowledge': BY_OPTION,

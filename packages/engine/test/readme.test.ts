@@ -31,6 +31,7 @@ const EVERY_CODE = Object.keys({
   commit_unconfirmed: true,
   not_accepted: true,
   too_many_endpoints: true,
+  too_many_api_keys: true,
   too_many_deliveries: true,
   too_many_waiting: true,
   too_many_requests: true,

@@ -20,6 +20,7 @@ async function existing(made: Awaited<ReturnType<typeof api>>): Promise<Record<s
     problems,
     replays,
     'api-keys': apiKey,
+    workspaces: 'w1',
   }
 }
 

@@ -12,6 +12,7 @@ import type { TestAttempt, TestOptions } from './delivery/send-test.ts'
 import type { AttemptStore } from './history/attempt-list.ts'
 import type { CancelResult } from './events/cancel-event.ts'
 import type { EventStore } from './events/event-store.ts'
+import type { ExportWorkspace } from './export/export-workspace.ts'
 import type { StatisticsStore } from './statistics/statistics-api.ts'
 import type { ReplayStore } from './replays/replay-store.ts'
 import type { ProblemStore } from './problems/problem-store.ts'
@@ -136,6 +137,18 @@ export interface Engine<Catalog extends EventCatalog = EventCatalog> {
    * const { outcome, httpStatus, body } = await engine.sendTest('w1', endpoint.id, { type: 'order.paid', data: { id: 'o1' } })
    */
   sendTest(workspaceId: string, endpointId: string, options?: TestOptions): Promise<TestAttempt>
+  /**
+   * Exports everything that is stored of a workspace, as lines of NDJSON (each a JSON object with its `kind`, and a line feed): its
+   * endpoints, API keys, deliveries, events, attempts, problems, replays and actions, without secrets and keys; see docs/export.md. The
+   * last line is of kind `end`. One page is in memory, each is read by at most three statements, and none before you ask for its
+   * first line. On D1 a call reads 20 pages: continue with `after`.
+   *
+   * @throws {EngineError} `invalid_request`, `invalid_option`; from the iterator also `not_retained`: D1 lacks the index by which it
+   *   finds delivered attempts
+   * @example
+   * await pipeline(engine.export('w1'), createWriteStream('w1.ndjson'))
+   */
+  export: ExportWorkspace
   /**
    * Calls a function for each event of this name in this process; `docs/lifecycle-events.md` lists them. Call the returned
    * function to stop it. A listener is called when the work is done and is not awaited: what it throws or rejects with is

@@ -8,10 +8,10 @@ import { createRowCeilings } from './row-ceiling.ts'
 import { createCheckUrl } from './url-policy/check-url.ts'
 import { COMMIT_OPTIONS, type CommitOptions, type PublishedEvent, commitTransaction } from './publish/commit.ts'
 import type { DeliverDeps } from './delivery/deliver.ts'
+import { createAnyState } from './deliveries/any-state.ts'
 import { createDeliveryStore } from './deliveries/delivery-store.ts'
 import { warnOfDevelopment } from './development-warnings.ts'
-import { createCancelEvent } from './events/cancel-event.ts'
-import { createEventStore } from './events/event-store.ts'
+import { createExport } from './export/export-workspace.ts'
 import { createHistoryStores } from './history-stores.ts'
 import { createReplayStore } from './replays/replay-store.ts'
 import { createEndpoints } from './endpoints/endpoints-by-uid.ts'
@@ -95,7 +95,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
-  const apiKeys = createApiKeys({ db, logger }, createPepper(db, secretStore))
+  const apiKeys = createApiKeys({ db, logger, limits }, createPepper(db, secretStore))
   const delivering: DeliverDeps = {
     endpointCache,
     permits: createPermits(db),
@@ -129,11 +129,12 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     lifecycle.emit('published', { eventId, workspaceId, type, deliveries })
   }
 
+  const anyState = createAnyState(db, rowsStart)
   const deliveries = createDeliveryStore({
     ...settings,
     db,
     logger,
-    rowsStart,
+    anyState,
     graceMs,
     resumeFirst,
     dispatchNow(row, background) {
@@ -154,9 +155,8 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     ),
     apiKeys,
     deliveries,
-    events: createEventStore(db, settings.history, deliveries),
-    ...createHistoryStores({ db, logger }, settings.history),
-    cancelEvent: createCancelEvent(db, settings.history, logger),
+    ...createHistoryStores({ db, logger, deliveries }, settings.history),
+    export: createExport({ ...settings, db, logger, anyState, stores: () => engine }),
     audit: createAuditStore(db, settings.auditRetentionMs),
     replays: createReplayStore(db, { ...settings, logger, deliveries }),
     counters,

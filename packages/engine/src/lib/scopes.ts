@@ -24,9 +24,10 @@ export const DEFAULT_SCOPES: readonly Scope[] = SCOPES.filter((scope) => scope !
 
 /**
  * Scopes of operators, which reach beyond a workspace: never give them to a tenant. `workspaces:read` lets the lists and reads that
- * the credential has a scope for read other workspaces. An API key has it only if it is created with it by name.
+ * the credential has a scope for read other workspaces; `workspaces:export` exports any workspace as a whole. An API key has them only
+ * if it is created with them by name.
  */
-export const OPERATOR_SCOPES = ['workspaces:read'] as const
+export const OPERATOR_SCOPES = ['workspaces:read', 'workspaces:export'] as const
 
 /** Every scope that exists. */
 export const ALL_SCOPES: readonly Scope[] = [...SCOPES, ...OPERATOR_SCOPES]

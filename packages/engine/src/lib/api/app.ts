@@ -24,6 +24,7 @@ import type { EngineRoutes } from '../engine-routes.ts'
 import { secretRoutes } from './secrets.ts'
 import { statisticsRoutes } from './statistics.ts'
 import { testEventRoutes } from './test-events.ts'
+import { workspaceExportRoutes } from './workspace-export.ts'
 import { workspaceRoutes } from './workspaces.ts'
 
 /** The management API. Errors are problem documents; every route needs a credential, except health and the documents. */
@@ -70,6 +71,7 @@ export function createRoutes(
   app.route('/', replayRoutes(engine))
   app.route('/', statisticsRoutes(engine))
   app.route('/', workspaceRoutes(engine))
+  app.route('/', workspaceExportRoutes(engine))
   app.route('/', auditRoutes(engine))
   answerOtherMethods(app)
   // Not `notFound`: a host that mounts these routes has its own, but paths below the mount point are answered here.

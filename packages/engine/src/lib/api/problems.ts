@@ -18,6 +18,7 @@ const MEANINGS = {
   idempotency_in_flight:
     'the first request under this `Idempotency-Key` is still in progress; `Retry-After` says when to try again',
   too_many_endpoints: 'the workspace has reached its limit of endpoints',
+  too_many_api_keys: 'the workspace has reached its limit of API keys',
   precondition_failed: 'the version of the endpoint is not that of `If-Match`',
   payload_too_large: 'the body, or an event in it, has too many bytes',
   too_many_deliveries: 'the events would make more deliveries than the limit for one request',

@@ -5,7 +5,8 @@ import { MAX_REPLAYED } from './delivery-columns.ts'
 import { readDeliveriesOf } from './event-deliveries.ts'
 import { createReplay } from './replay-delivery.ts'
 import { type MoveDeliveryDeps, type RetryNowOptions, createMoveDelivery } from './move-delivery.ts'
-import { type DeliveryListDeps, type DeliveryLists, createDeliveryLists } from './delivery-list.ts'
+import { type DeliveryLists, createDeliveryLists } from './delivery-list.ts'
+import type { ListDeps } from './list-deliveries.ts'
 import { type DeliveryWithAttempts, type FoundDelivery, findDelivery, findWithAttempts } from './find-delivery.ts'
 import { type ActingOption, ActionTransaction, BY_OPTION, type ByOption, targetIn } from '../audit/action.ts'
 import { EngineError, checkNames } from '../errors.ts'
@@ -116,7 +117,7 @@ export interface IdempotentDeliveryStore extends DeliveryStore {
   ): Promise<{ count: number; more: boolean }>
 }
 
-interface DeliveryStoreDeps extends DeliveryListDeps, MoveDeliveryDeps {
+interface DeliveryStoreDeps extends ListDeps, MoveDeliveryDeps {
   /** Resumes the first held rows of an endpoint, and dispatches them in the background. */
   resumeFirst: (endpointId: string, background: BackgroundOption['background']) => Promise<void>
 }

@@ -1,4 +1,4 @@
-import type { OutboxDatabase, TakenEvent } from '@keepsend/outbox'
+import { type OutboxDatabase, type TakenEvent, Transaction } from '@keepsend/outbox'
 import { type OptionNames, onlyRow, rowId, sqlText } from '@keepsend/outbox/internal'
 import type { Endpoint } from '../endpoints/endpoint.ts'
 import { classOf } from '../error-classes.ts'
@@ -58,17 +58,24 @@ export function createSendTest({ db, delivering, find }: SendTestDeps) {
   ): Promise<TestAttempt> {
     const { rows } = await db.run<{ now: number }>(sqlText`select ms as "now" from keepsend_clock`)
     const row = rowOf(event, endpointId, onlyRow(rows).now)
+    const action = { verb: 'endpoint.test', workspaceId: row.workspaceId, endpointId, deliveryId: row.id } as const
+    // Before the request, so that a crash leaves no test without its row.
+    const asked = new ActionTransaction({ db, logger }, action, { by: acting?.principal ?? by }).record()
+    await asked.commit(db).catch((error: unknown) => {
+      throw asEngineError(error)
+    })
     const test = testOf(row, await deliverEvent(deps, row, { now: row.createdAt, isTest: true }))
     const answer = shownTest(test)
     const isRecorded = history && (history.attempts === 'all' || test.outcome !== 'delivered')
-    const action = { verb: 'endpoint.test', workspaceId: row.workspaceId, endpointId, deliveryId: row.id } as const
-    const transaction = new ActionTransaction({ db, logger }, action, { by, acting }).record()
+    const transaction = new Transaction()
+    acting?.once?.begin(transaction)
     if (isRecorded) {
       const isStored = history.responses === 'all' || (history.responses === 'failed' && test.outcome !== 'delivered')
       const response = isStored ? test.response : { timing: test.response?.timing }
       transaction.add(recordTestStatement(db, { ...test, response }))
     }
-    transaction.answer(sqlText`cast(${JSON.stringify(answer)} as text)`)
+    acting?.once?.end(transaction, sqlText`cast(${JSON.stringify(answer)} as text)`)
+    if (transaction.isEmpty) return answer
     await transaction.commit(db).catch((error: unknown) => {
       if (acting?.once) throw asEngineError(error)
       const ids = { deliveryId: row.id, endpointId, workspaceId: row.workspaceId }

@@ -85,16 +85,17 @@ export async function findRecordedEvent(
       select id, workspace_id, event_type, created_at, channels, content_type, trace_parent, payload_id, 1 as place from keepsend_events
       where id = ${eventId} and workspace_id = ${workspaceId} and id > ${leastEventId(db, retentionMs, undefined)}),
     ${counted(db)}
-    select ${columns.some('page', ['channels', 'contentType'])},
+    select ${eventRows.some('page', ['channels', 'contentType'])},
       (select stored.payload from keepsend_payloads as stored where stored.id = page.payload_id and stored.event_id = page.id) as "payload", summary.*
     from summary join page on 1 = 1`)
   const [row] = rows
   if (!row) return undefined
   const { place: _, ...event } = row
-  return { ...event, ...columns.read<'channels' | 'contentType'>(row) }
+  return { ...event, ...eventRows.read<'channels' | 'contentType'>(row) }
 }
 
-const columns = createCodec<typeof events>({
+/** The columns of `keepsend_events`. */
+export const eventRows = createCodec<typeof events>({
   id: 'id',
   workspaceId: 'workspace_id',
   type: 'event_type',

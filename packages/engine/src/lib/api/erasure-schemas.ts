@@ -11,20 +11,16 @@ const common = {
 
 const range = {
   since: bounded.isoTime.optional().openapi({ description: 'Published at this time or later' }),
-  until: bounded.isoTime.optional().openapi({ description: 'Published before this time; default: now' }),
+  until: bounded.isoTime.openapi({ description: 'Published before this time' }),
 }
 
 export const erasureRequest = z
   .discriminatedUnion('what', [
-    z
-      .strictObject({ what: z.literal('event'), eventId: bounded.eventId, ...common })
-      .openapi('EraseEvent'),
+    z.strictObject({ what: z.literal('event'), eventId: bounded.eventId, ...common }).openapi('EraseEvent'),
     z
       .strictObject({ what: z.literal('endpoint'), endpointId: z.string().max(69).regex(ENDPOINT_ID), ...common })
       .openapi('EraseEndpoint'),
-    z
-      .strictObject({ what: z.literal('range'), ...range, ...common })
-      .openapi('EraseRange', { description: '`since`, `until` or both' }),
+    z.strictObject({ what: z.literal('range'), ...range, ...common }).openapi('EraseRange'),
     z.strictObject({ what: z.literal('workspace'), ...common }).openapi('EraseWorkspace'),
   ])
   .openapi('ErasureRequest', {

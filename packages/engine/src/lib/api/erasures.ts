@@ -74,7 +74,7 @@ export function erasureRoutes(engine: RouteEngine): EngineRoutes {
     const { dryRun, ...given } = c.req.valid('json')
     const input: ErasureInput =
       given.what === 'range'
-        ? { what: given.what, workspaceId, since: msOf(given.since), until: msOf(given.until) }
+        ? { what: given.what, workspaceId, since: msOf(given.since), until: msOf(given.until) ?? 0 }
         : { ...given, workspaceId }
     if (dryRun) return c.json(await engine.erase({ ...input, dryRun }), 200)
     const made = (acting: Acting): Promise<Erasure> => engine.erase({ ...input, dryRun: false }, { acting })

@@ -78,7 +78,6 @@ export function isOfDeleted(): SqlText {
 export function ofActions({ workspaceId, what, target, fromId, toId, createdAt }: Covering): SqlText {
   const mine = sqlText`workspace_id = ${workspaceId} and verb <> 'erasure.create'`
   if (what === 'workspace') return sqlText`${mine} and at < ${createdAt}`
-  if (what === 'endpoint')
-    return sqlText`${mine} and (endpoint_id = ${target} or substr(delivery_id, 42) = ${target})`
+  if (what === 'endpoint') return sqlText`${mine} and (endpoint_id = ${target} or substr(delivery_id, 42) = ${target})`
   return sqlText`${mine} and delivery_id >= ${fromId} and delivery_id < ${toId}`
 }

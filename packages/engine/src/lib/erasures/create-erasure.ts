@@ -136,7 +136,7 @@ function newJob(input: ErasureInput, now: number): New {
         position: first,
       }
     case 'range': {
-      const { what, since = 0, until = now } = input
+      const { what, since = 0, until } = input
       const sinceAt = Math.max(0, since)
       const untilAt = Math.max(0, Math.min(until, now))
       const ids = { fromId: firstEventIdAt(sinceAt), toId: firstEventIdAt(untilAt) }

@@ -6,7 +6,10 @@ import type { Job } from './erasure-job.ts'
 import { ofActions, ofProblems } from './covered.ts'
 
 /** Deletes everything of one event but the stored answers of requests, in the transaction that makes the job or in a step of it. */
-export function eventStatements({ dialect }: Pick<OutboxDatabase, 'dialect'>, job: Pick<Job, 'id' | 'workspaceId' | 'what' | 'target' | 'fromId' | 'toId' | 'createdAt'>): SqlText[] {
+export function eventStatements(
+  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  job: Pick<Job, 'id' | 'workspaceId' | 'what' | 'target' | 'fromId' | 'toId' | 'createdAt'>,
+): SqlText[] {
   const { workspaceId, target } = job
   const ofRows = sqlText`from pending_events where ${eventRange(target)} and workspace_id = ${workspaceId}`
   const ofAttempts = sqlText`
@@ -27,8 +30,11 @@ export function eventStatements({ dialect }: Pick<OutboxDatabase, 'dialect'>, jo
     delete from keepsend_payloads where id ${dialect.among(sqlText`
       select payload_id ${ofRows} and payload_id is not null union select payload_id ${ofEvent}`)}`,
     sqlText`delete ${ofRows}`,
-    ...deleteEventsStatements({ dialect }, sqlText`select event.id, event.workspace_id from keepsend_events as event
-      where event.id = ${target} and event.workspace_id = ${workspaceId}`),
+    ...deleteEventsStatements(
+      { dialect },
+      sqlText`select event.id, event.workspace_id from keepsend_events as event
+      where event.id = ${target} and event.workspace_id = ${workspaceId}`,
+    ),
     sqlText`delete from keepsend_problems where ${ofProblems(job)}`,
     sqlText`delete from keepsend_audit where ${ofActions(job)}`,
   ]

@@ -1,6 +1,6 @@
 import { type OptionNames, isEventId } from '@keepsend/outbox/internal'
 import { EngineError, checkNames } from '../errors.ts'
-import { TIME_RANGE, type TimeRange, checkTimes } from '../time-range.ts'
+import { TIME_RANGE, checkTimes } from '../time-range.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 
 /**
@@ -24,9 +24,13 @@ export interface EraseEndpoint {
 }
 
 /** The events of a range of times, with their deliveries. The time of an event is that in its id. */
-export interface EraseRange extends TimeRange {
+export interface EraseRange {
   workspaceId: string
   what: 'range'
+  /** At or after this time. @default the oldest too */
+  since?: number | undefined
+  /** Before this time, and before now. */
+  until: number
 }
 
 /** A workspace with everything in it: endpoints, secrets, API keys, events, and all that was recorded. */
@@ -74,8 +78,8 @@ export function checkErasure(input: ErasureInput & ErasureDryRun): void {
     )
   if (input.what !== 'range') return
   checkTimes(input)
-  if (input.since === undefined && input.until === undefined)
-    throw new EngineError('invalid_request', 'an erasure of a range needs since, until or both')
+  if ((input.until as number | undefined) === undefined)
+    throw new EngineError('invalid_request', 'an erasure of a range needs until, the time that it ends before')
 }
 
 function shown(value: unknown): string {

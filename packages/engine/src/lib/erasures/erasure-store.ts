@@ -50,10 +50,7 @@ export interface Erasing {
 
 /** With the option of the route: with `acting` an erasure under an idempotency key is made once. */
 export interface IdempotentErasing extends Erasing {
-  erase(
-    input: ErasureInput & { dryRun?: false | undefined },
-    options?: ByOption & ActingOption,
-  ): Promise<Erasure>
+  erase(input: ErasureInput & { dryRun?: false | undefined }, options?: ByOption & ActingOption): Promise<Erasure>
   erase(input: ErasureInput & { dryRun: true }): Promise<ErasurePlan>
 }
 

@@ -112,6 +112,7 @@ async function stepJob(db: OutboxDatabase, job: Job, pages: number): Promise<boo
     }
     if (!walk) {
       if (reason !== 'late_transactions') {
+        await db.scrub?.()
         await commit({ statements: [], nextInMs: LATE_MS, reason: 'late_transactions' })
         return false
       }
@@ -121,9 +122,7 @@ async function stepJob(db: OutboxDatabase, job: Job, pages: number): Promise<boo
       continue
     }
     const page = await walk(db, job, position.after)
-    position = page.isLast
-      ? { ...position, walk: position.walk + 1, after: '' }
-      : { ...position, after: page.after }
+    position = page.isLast ? { ...position, walk: position.walk + 1, after: '' } : { ...position, after: page.after }
     isStored = false
     // A page without rows is not written.
     if (page.statements.length > 0 && !(await commit({ statements: page.statements, nextInMs: 0 }))) return false

@@ -34,7 +34,12 @@ export const WALKS: Readonly<Record<Job['what'], readonly Walk[]>> = {
 }
 
 /** By the primary key, past the rows of other workspaces: no index has all rows of one. */
-export async function deliveriesPage(db: OutboxDatabase, job: Parameters<typeof coversDelivery>[0], after: string, limit?: number) {
+export async function deliveriesPage(
+  db: OutboxDatabase,
+  job: Parameters<typeof coversDelivery>[0],
+  after: string,
+  limit?: number,
+) {
   const isRange = job.what === 'event' || job.what === 'range'
   const start = isRange && after === '' ? sqlText`id >= ${job.fromId}` : sqlText`id > ${after}`
   const end = isRange ? sqlText`and id < ${job.toId}` : raw('')

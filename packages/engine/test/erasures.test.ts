@@ -10,7 +10,11 @@ const OTHER = 'other-77aa'
 /** Deliveries of w1 in each state and what belongs to them, each with the canary; and as many of w2, with another text. */
 async function world() {
   let answer = 200
-  const made = await erasureRig({ answer: ({ url }) => ({ status: answer, body: `seen at ${url}` }) })
+  const made = await erasureRig({
+    answer: ({ url }) => ({ status: answer, body: `seen at ${url}` }),
+    // Not while a slow test runs.
+    retrySchedule: [3_600_000],
+  })
   const { engine } = made
   const fill = async (workspaceId: string, note: string) => {
     const { id } = await made.addEndpoint({ workspaceId, url: `https://${note}.example.com/`, description: note })

@@ -134,33 +134,25 @@ function replays(db: OutboxDatabase, { workspaceId, what, target, createdAt }: J
   })
 }
 
-// Minutes, hours or days of a page, each with a row for every endpoint.
-const TIMES = 100
-
-/** By their times, which are known: the table has no index by workspace. */
+/** Span by span, and by its times, which are known: the table has no index by workspace. */
 async function statistics(
   db: OutboxDatabase,
   { workspaceId, what, target, createdAt }: Job,
   after: string,
 ): Promise<WalkPage> {
-  const [name, place = '0'] = after.split(':')
-  const span = SPANS.find((one) => one === name) ?? SPANS[0]
-  const newest = floorTo(span, createdAt) - Number(place) * SPAN_MS[span]
-  const times = Array.from({ length: TIMES }, (_, n) => newest - n * SPAN_MS[span])
+  const span = SPANS.find((one) => one === after) ?? SPANS[0]
+  const count = SPAN_RETENTION_MS[span] / SPAN_MS[span] + 1
+  const times = Array.from({ length: count }, (_, n) => floorTo(span, createdAt) - n * SPAN_MS[span])
   const listed = db.dialect.rows('listed', times, { at: ['integer', (at) => at] })
   const which = what === 'endpoint' ? sqlText`and endpoint_id = ${target}` : raw('')
-  const rows = sqlText`
-    from keepsend_statistics
-    where span = ${span} and at ${db.dialect.among(sqlText`select listed.at from ${listed}`)} and workspace_id = ${workspaceId} ${which}`
-  const found = await db.run(sqlText`select 1 as one ${rows} ${db.dialect.first(1)}`)
-  // Maintenance deletes older ones.
-  const isEnd = newest - TIMES * SPAN_MS[span] < createdAt - SPAN_RETENTION_MS[span]
-  const next = isEnd ? SPANS[SPANS.indexOf(span) + 1] : span
-  return {
-    statements: found.rows.length === 0 ? [] : [sqlText`delete ${rows}`],
-    after: isEnd ? `${next}:0` : `${span}:${Number(place) + TIMES}`,
-    isLast: next === undefined,
-  }
+  const page = await drain(db, {
+    table: 'keepsend_statistics',
+    key: 'span, at, workspace_id, endpoint_id',
+    where: sqlText`span = ${span} and at ${db.dialect.among(sqlText`select listed.at from ${listed}`)} and workspace_id = ${workspaceId} ${which}`,
+  })
+  if (!page.isLast) return { ...page, after: span }
+  const next = SPANS[SPANS.indexOf(span) + 1]
+  return { ...page, after: next ?? '', isLast: next === undefined }
 }
 
 /** Actions of people, but not those that erased. */

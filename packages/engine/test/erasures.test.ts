@@ -13,7 +13,7 @@ async function world() {
   const made = await erasureRig({
     answer: ({ url }) => ({ status: answer, body: `seen at ${url}` }),
     // Not while a slow test runs.
-    retrySchedule: [3_600_000],
+    retrySchedule: [3600],
   })
   const { engine } = made
   const fill = async (workspaceId: string, note: string) => {

@@ -17,7 +17,7 @@ export async function countCovered(db: OutboxDatabase, job: Covering): Promise<E
   for (let reads = db.dialect.isBilled ? MAX_BILLED_READS : MAX_READS; reads > 0; reads--) {
     const page = await deliveriesPage(db, job, after, PAGE)
     planned += page.rows.length
-    unsettled += page.rows.filter(({ isUnsettled }) => isUnsettled === 1).length
+    unsettled += page.rows.filter(({ isUnsettled }) => isUnsettled).length
     if (page.isLast) return { planned, unsettled, plannedMore: false }
     if (planned >= MAX_COUNTED) break
     after = page.after ?? after

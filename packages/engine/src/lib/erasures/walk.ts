@@ -1,4 +1,4 @@
-import type { OutboxDatabase, SqlResult } from '@keepsend/outbox'
+import type { OutboxDatabase } from '@keepsend/outbox'
 import { type Row, type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 import { readByIndex } from '../history/read-by-index.ts'
 
@@ -12,41 +12,47 @@ export interface WalkPage {
 }
 
 /** Rows that a page deletes at most: on SQLite nobody else writes for about 10 ms. */
-export const BATCH = 100
+const BATCH = 100
 
 // Rows that a page reads at most to find them.
 const MAX_READ = 2000
 const LAST = raw(String(MAX_READ))
 
 /** A table to read in the order of a key. */
-interface Scanned {
-  /** The columns of a page; one of them is "key", the text by which the next page begins. */
-  columns: SqlText
+interface Scanned<R> {
+  /** The expression of the key, as a text, by which the next page begins. */
+  key: SqlText
+  /** Further columns. @default none */
+  also?: SqlText | undefined
   /** The text after `from`, with the range of keys. */
   from: SqlText
   order: SqlText
   /** The condition of the rows that are wanted. */
   wanted: SqlText
+  read: (row: Row & { key: string }) => R
 }
 
 /** Reads the next rows of a table that are wanted, in a bounded read. */
-export async function scan<R extends object>(
+export async function scan<R>(
   db: OutboxDatabase,
-  { columns, from, order, wanted }: Scanned,
+  { key, also = raw(''), from, order, wanted, read }: Scanned<R>,
   limit: number = BATCH,
 ): Promise<{ rows: R[]; after: string | undefined; isLast: boolean }> {
-  const { rows }: SqlResult<Row & { key: string; isWanted: number; nth: number }> = await readByIndex(
+  const { rows } = await readByIndex<Row & { key: string; isWanted: number; nth: number }>(
     db,
     sqlText`
     select * from (
       select passed.*, row_number() over () as "nth" from (
-        select ${columns}, case when ${wanted} then 1 else 0 end as "isWanted" from ${from}
+        select ${key} as "key", case when ${wanted} then 1 else 0 end as "isWanted" ${also} from ${from}
         order by ${order} ${db.dialect.first(MAX_READ)}) as passed) as numbered
     where "isWanted" = 1 or "nth" = ${LAST} ${db.dialect.first(limit)}`,
   )
-  const found = rows.filter(({ isWanted }) => isWanted === 1)
-  const isLast = rows.length < limit && Number(rows.at(-1)?.nth ?? 0) < MAX_READ
-  return { rows: found as unknown as R[], after: rows.at(-1)?.key, isLast }
+  const last = rows.at(-1)
+  return {
+    rows: rows.filter(({ isWanted }) => isWanted === 1).map(read),
+    after: last?.key,
+    isLast: rows.length < limit && (last?.nth ?? 0) < MAX_READ,
+  }
 }
 
 interface Drained {

@@ -1,5 +1,5 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
+import { type Row, type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 import { hasIndex } from '../has-index.ts'
 import { SPANS, SPAN_MS, SPAN_RETENTION_MS, floorTo } from '../statistics/spans.ts'
 import { coversAttempt, coversDelivery, coversEvent, isOfDeleted, ofActions, ofProblems } from './covered.ts'
@@ -43,18 +43,22 @@ export async function deliveriesPage(
   const isRange = job.what === 'event' || job.what === 'range'
   const start = isRange && after === '' ? sqlText`id >= ${job.fromId}` : sqlText`id > ${after}`
   const end = isRange ? sqlText`and id < ${job.toId}` : raw('')
-  return scan<Referring & { isUnsettled: number }>(
+  return scan(
     db,
     {
-      columns: raw(
-        `id as "key", id as "id", payload_id as "payloadId", case when completed_at is null then 1 else 0 end as "isUnsettled"`,
-      ),
+      key: raw('id'),
+      also: raw(', payload_id as "payloadId", case when completed_at is null then 1 else 0 end as "isUnsettled"'),
       from: sqlText`pending_events where ${start} ${end}`,
       order: raw('id'),
       wanted: coversDelivery(job),
+      read: (row) => ({ ...referringOf(row), isUnsettled: row['isUnsettled'] === 1 }),
     },
     limit,
   )
+}
+
+function referringOf(row: Row & { key: string }): Referring {
+  return { id: row.key, payloadId: row['payloadId'] === null ? null : Number(row['payloadId']) }
 }
 
 async function deliveries(db: OutboxDatabase, job: Job, after: string): Promise<WalkPage> {
@@ -68,17 +72,17 @@ async function attempts(db: OutboxDatabase, job: Job, after: string): Promise<Wa
   // D1 may have no index of all attempts of a workspace: then by the primary key, past those of others.
   const isIndexed = !dialect.isBilled || (await hasIndex(db, index))
   const from = after === '' ? '0' : after
-  const covers = coversAttempt(job, dialect.name)
   const range = sqlText`id > cast(${from} as bigint)`
   const mine = isIndexed ? sqlText`workspace_id = ${job.workspaceId} and ${range}` : range
-  const page = await scan<{ key: string }>(db, {
-    columns: raw('cast(id as text) as "key"'),
+  const page = await scan(db, {
+    key: raw('cast(id as text)'),
     from: sqlText`keepsend_attempts ${isIndexed ? dialect.by(index) : raw('')} where ${mine}`,
     order: raw(isIndexed && dialect.name === 'postgres' ? 'workspace_id, id' : 'id'),
-    wanted: covers,
+    wanted: coversAttempt(job, dialect.name),
+    read: ({ key }) => key,
   })
-  return walked(page, after, (rows) => {
-    const ids = dialect.rows('listed', rows, { id: ['text', ({ key }) => key] })
+  return walked(page, after, (keys) => {
+    const ids = dialect.rows('listed', keys, { id: ['text', (key) => key] })
     const found = sqlText`select cast(listed.id as bigint) from ${ids}`
     const these = sqlText`id ${dialect.among(found)}`
     return [
@@ -93,11 +97,13 @@ async function events(db: OutboxDatabase, job: Job, after: string): Promise<Walk
     after: after === '' && job.what === 'range' ? job.fromId : after,
     ...(job.what === 'range' && { before: job.toId }),
   })
-  const page = await scan<Referring>(db, {
-    columns: raw('id as "key", id as "id", payload_id as "payloadId"'),
+  const page = await scan(db, {
+    key: raw('id'),
+    also: raw(', payload_id as "payloadId"'),
     from: sqlText`keepsend_events ${db.dialect.by('keepsend_events_workspace')} where ${where}`,
     order: oldestFirst,
     wanted: coversEvent(job),
+    read: referringOf,
   })
   return walked(page, after, (rows) => deleteRecords(db, job, rows))
 }
@@ -172,14 +178,15 @@ async function answers(db: OutboxDatabase, job: Job, after: string): Promise<Wal
     ? sqlText`${contains}(body, ${target}) > 0 and created_at < ${createdAt}`
     : sqlText`created_at >= ${sinceAt} and created_at < ${untilAt}`
   const wanted = sqlText`body <> '' and ${which}`
-  const page = await scan<{ key: string }>(db, {
-    columns: raw('key_hash as "key"'),
+  const page = await scan(db, {
+    key: raw('key_hash'),
     from: sqlText`keepsend_idempotency_records where workspace_id = ${workspaceId} and key_hash > ${after}`,
     order: raw('workspace_id, key_hash, method, route'),
     wanted,
+    read: ({ key }) => key,
   })
-  return walked(page, after, (rows) => {
-    const these = sqlText`workspace_id = ${workspaceId} and key_hash ${db.dialect.keys(rows.map(({ key }) => key))} and ${wanted}`
+  return walked(page, after, (hashes) => {
+    const these = sqlText`workspace_id = ${workspaceId} and key_hash ${db.dialect.keys(hashes)} and ${wanted}`
     return [
       countDeleted(job, { answers: sqlText`from keepsend_idempotency_records where ${these}` }),
       sqlText`update keepsend_idempotency_records set body = '' where ${these}`,

@@ -110,6 +110,17 @@ export type {
   ReplaySettled,
 } from './lib/replays/replay-input.ts'
 export type { ReplayJob, ReplayPlan, ReplayReason, ReplaySkipped, ReplayState } from './lib/replays/replay-job.ts'
+export type {
+  EraseEndpoint,
+  EraseEvent,
+  EraseRange,
+  EraseWorkspace,
+  ErasureDryRun,
+  ErasureInput,
+} from './lib/erasures/erasure-input.ts'
+export type { Erasure, ErasurePlan } from './lib/erasures/erasure-job.ts'
+export type { Erasing, ErasureListOptions, ErasureStore } from './lib/erasures/erasure-store.ts'
+export type { StepErasuresOptions, StepErasuresResult } from './lib/erasures/step-erasures.ts'
 export type { ReplayListOptions, ReplayStore } from './lib/replays/replay-store.ts'
 export type { StepReplaysOptions, StepReplaysResult } from './lib/replays/step-replays.ts'
 export type { RawBody } from './lib/publish/raw-body.ts'

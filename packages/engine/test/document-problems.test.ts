@@ -45,6 +45,7 @@ async function world(options: Partial<EngineOptions> = {}) {
     problems: `prb_${endpoint.id}.http_4xx.400`,
     workspaces: 'w1',
     'api-keys': (await made.engine.apiKeys.create({ workspaceId: 'w1' })).id,
+    erasures: (await made.engine.erase({ workspaceId: 'w1', what: 'range', until: 0 })).id,
     replays: (await made.engine.replays.create('w1', { what: 'ids', ids: [delivery?.id ?? ''] })).id,
   }
   // An event without an attempt, which can be cancelled.
@@ -130,6 +131,11 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
     ],
     conflict: [
       async ({ ask, on, engine, endpoint, attempted = '', rows, good, exec }, { method, path }) => {
+        if (path === '/erasures') {
+          const range = { workspaceId: 'w1', what: 'range', until: 0 } as const
+          for (let made = 1; made < 10; made++) await engine.erase(range)
+          return ask({ body: '{"what":"workspace"}' })
+        }
         if (path === '/replays') {
           const [row] = await rows()
           return ask({ body: JSON.stringify({ what: 'ids', ids: [row?.id] }) })
@@ -157,6 +163,13 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
         await exec(`insert into keepsend_idempotency_marks (workspace_id, method, route, key_hash, owner, expires_at)
         select workspace_id, method, route, key_hash, 'other', 9000000000000 from keepsend_idempotency_records`)
         await exec('delete from keepsend_idempotency_records')
+        return ask(keyed)
+      },
+    ],
+    erased: [
+      async ({ ask, exec }) => {
+        await ask(keyed)
+        await exec(`update keepsend_idempotency_records set body = ''`)
         return ask(keyed)
       },
     ],
@@ -236,6 +249,7 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
 const CHANGING = new Set([
   'conflict',
   'idempotency_in_flight',
+  'erased',
   'idempotency_mismatch',
   'too_many_api_keys',
   'too_many_idempotency_records',

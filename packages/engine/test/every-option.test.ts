@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { everyOption, everyWrongValue, optionsWith, optionsWithout } from '../../../test/options.ts'
 import {
   type Engine,
+  type ErasureInput,
   type ReplayInput,
   commitWithEvents,
   createEngine,
@@ -117,6 +118,12 @@ const REQUIRED = {
   'problems.list': { limit: true },
   'audit.list': { limit: true },
   'replays.list': { limit: true },
+  'erasures.list': { limit: true },
+  'an erasure of event': { workspaceId: true, what: true, eventId: true },
+  'an erasure of endpoint': { workspaceId: true, what: true, endpointId: true },
+  'an erasure of range': { workspaceId: true, what: true, until: true },
+  'an erasure of workspace': { workspaceId: true, what: true },
+  eraseStatements: { workspaceId: true, eventId: true },
   'a replay of failed': { what: true },
   'a replay of delivered': { what: true },
   'a replay of missed': { what: true, endpointId: true },
@@ -186,6 +193,20 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   'a replay of matching': ({ engine }, options) => planned(engine, { what: 'matching', ...options }),
   'a replay of ids': ({ engine }, options) => planned(engine, { what: 'ids', ids: ['evt_1.ep_1'], ...options }),
   'replays.list': ({ engine }, options) => engine.replays.list('w', { limit: 5, ...options }),
+  'engine.worker.stepErasures': ({ engine }, options) => engine.worker.stepErasures(options),
+  'an erasure of event': ({ engine }, options) =>
+    covered(engine, { workspaceId: 'w', what: 'event', eventId: NOBODYS_EVENT, ...options }),
+  'an erasure of endpoint': ({ engine }, options) =>
+    covered(engine, { workspaceId: 'w', what: 'endpoint', endpointId: 'ep_none', ...options }),
+  'an erasure of range': ({ engine }, options) =>
+    covered(engine, { workspaceId: 'w', what: 'range', until: 5, ...options }),
+  'an erasure of workspace': ({ engine }, options) =>
+    covered(engine, { workspaceId: 'none', what: 'workspace', ...options }),
+  'the options of erase': async ({ engine }, options) =>
+    (await engine.erase({ workspaceId: 'w', what: 'range', until: 5 }, options)).planned,
+  eraseStatements: ({ engine }, options) =>
+    engine.eraseStatements({ workspaceId: 'w', eventId: NOBODYS_EVENT, ...options }).length,
+  'erasures.list': ({ engine }, options) => engine.erasures.list('w', { limit: 5, ...options }),
   'apiKeys.create': async ({ engine }, options) => {
     await engine.apiKeys.create({ workspaceId: 'v', ...options })
     return (await engine.apiKeys.list('v')).map(({ name, scopes, expiresAt }) => ({ name, scopes, expiresAt }))
@@ -263,6 +284,13 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
 }
 
 const event = { type: 'a.b', workspaceId: 'w', data: {} }
+
+const NOBODYS_EVENT = 'evt_01890000-0000-7000-8000-000000000000'
+
+/** The plan of an erasure, whether it is made or not. */
+async function covered(engine: Engine, input: ErasureInput): Promise<number> {
+  return (await engine.erase(input)).planned
+}
 
 /** The plan of a replay, whether it is made or not. */
 async function planned(engine: Engine, input: ReplayInput): Promise<number> {

@@ -29,6 +29,10 @@ import { SETTLE_NEXT_OPTIONS } from '../src/lib/delivery/settle-deliveries.ts'
 import { PROBLEM_FILTER } from '../src/lib/problems/problem-list.ts'
 import { SIGNER_OPTIONS } from '../src/lib/signing/sign.ts'
 import { RESUME_HELD_OPTIONS } from '../src/lib/backlog/resume-due.ts'
+import { ERASE_STATEMENTS_OPTIONS } from '../src/lib/erasures/create-erasure.ts'
+import { ERASURE_INPUTS } from '../src/lib/erasures/erasure-input.ts'
+import { ERASURE_LIST_OPTIONS } from '../src/lib/erasures/erasure-store.ts'
+import { STEP_ERASURES_OPTIONS } from '../src/lib/erasures/step-erasures.ts'
 import { REPLAY_INPUTS } from '../src/lib/replays/replay-input.ts'
 import { REPLAY_LIST_OPTIONS } from '../src/lib/replays/replay-store.ts'
 import { STEP_REPLAYS_OPTIONS } from '../src/lib/replays/step-replays.ts'
@@ -69,6 +73,14 @@ export const OPTION_NAMES = {
   'a replay of matching': REPLAY_INPUTS.matching,
   'a replay of ids': REPLAY_INPUTS.ids,
   'replays.list': REPLAY_LIST_OPTIONS,
+  'engine.worker.stepErasures': STEP_ERASURES_OPTIONS,
+  'an erasure of event': ERASURE_INPUTS.event,
+  'an erasure of endpoint': ERASURE_INPUTS.endpoint,
+  'an erasure of range': ERASURE_INPUTS.range,
+  'an erasure of workspace': ERASURE_INPUTS.workspace,
+  'the options of erase': BY_OPTION,
+  eraseStatements: ERASE_STATEMENTS_OPTIONS,
+  'erasures.list': ERASURE_LIST_OPTIONS,
   'an event': EVENT_OPTIONS,
   'an endpoint': ENDPOINT_OPTIONS,
   'an endpoint by its uid': UPSERT_OPTIONS,

@@ -37,6 +37,7 @@ const EVERY_CODE = Object.keys({
   too_many_requests: true,
   too_many_idempotency_records: true,
   too_many_replays: true,
+  erased: true,
 } satisfies Record<EngineErrorCode, true>) as EngineErrorCode[]
 
 describe('the README', () => {

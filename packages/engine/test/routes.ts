@@ -57,6 +57,8 @@ export const GOOD_BODIES: Record<string, unknown> = {
   'POST /endpoints/{id}/replay': { settledBefore: '2100-01-01T00:00:00Z' },
   // Nothing has failed by then, so the replay is completed.
   'POST /replays': { what: 'failed', until: '2000-01-01T00:00:00Z' },
+  // Nobody's event.
+  'POST /erasures': { what: 'event', eventId: 'evt_01890000-0000-7000-8000-000000000000' },
   'POST /problems/{id}/acknowledge': { by: 'dana' },
   'POST /api-keys': { name: 'backend' },
   'POST /api-keys/{id}/rotate': {},

@@ -18,6 +18,7 @@ export const AUDIT_VERBS = [
   'replay.pause',
   'replay.resume',
   'replay.cancel',
+  'erasure.create',
   'problem.acknowledge',
   'problem.resolve',
   'api_key.create',

@@ -83,6 +83,7 @@ export const auditRows = createCodec<typeof audit>({
   deliveryId: 'delivery_id',
   problemId: 'problem_id',
   replayId: 'replay_id',
+  erasureId: 'erasure_id',
   apiKeyId: 'api_key_id',
   newApiKeyId: 'new_api_key_id',
 })

@@ -15,6 +15,7 @@ import type { EventStore } from './events/event-store.ts'
 import type { ExportWorkspace } from './export/export-workspace.ts'
 import type { StatisticsStore } from './statistics/statistics-api.ts'
 import type { ReplayStore } from './replays/replay-store.ts'
+import type { Erasing } from './erasures/erasure-store.ts'
 import type { ProblemStore } from './problems/problem-store.ts'
 import type { WorkspaceStore } from './history/workspace-retention.ts'
 import type { EndpointStore } from './endpoints/endpoint-store-api.ts'
@@ -36,7 +37,7 @@ export interface PublishResult {
 }
 
 /** @typeParam Catalog that of the events it publishes: `Engine<typeof catalog>`. Of an engine without one, any event */
-export interface Engine<Catalog extends EventCatalog = EventCatalog> {
+export interface Engine<Catalog extends EventCatalog = EventCatalog> extends Erasing {
   readonly db: OutboxDatabase
   readonly endpoints: EndpointStore
   readonly apiKeys: ApiKeys

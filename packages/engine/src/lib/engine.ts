@@ -14,6 +14,7 @@ import { warnOfDevelopment } from './development-warnings.ts'
 import { createExport } from './export/export-workspace.ts'
 import { createHistoryStores } from './history-stores.ts'
 import { createReplayStore } from './replays/replay-store.ts'
+import { createErasing } from './erasures/erasure-store.ts'
 import { createEndpoints } from './endpoints/endpoints-by-uid.ts'
 import { createSendTest } from './delivery/send-test.ts'
 import type { Engine } from './engine-api.ts'
@@ -159,6 +160,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     export: createExport({ ...settings, db, logger, anyState, stores: () => engine }),
     audit: createAuditStore(db, settings.auditRetentionMs),
     replays: createReplayStore(db, { ...settings, logger, deliveries }),
+    ...createErasing(db, { logger, forget: (id) => endpointCache.forget(id) }),
     counters,
     logger,
     worker: createEngineWorker({

@@ -9,6 +9,7 @@ import { attemptRoutes } from './attempts.ts'
 import { endpointProblemRoutes } from './endpoint-problems.ts'
 import { addAsyncApi } from './async-api.ts'
 import { replayRoutes } from './replays.ts'
+import { erasureRoutes } from './erasures.ts'
 import { addDocument } from './document.ts'
 import { answerOtherMethods, isOptions } from './methods.ts'
 import { endpointByUidRoutes } from './endpoints-by-uid.ts'
@@ -69,6 +70,7 @@ export function createRoutes(
   app.route('/', attemptRoutes(engine))
   app.route('/', endpointProblemRoutes(engine))
   app.route('/', replayRoutes(engine))
+  app.route('/', erasureRoutes(engine))
   app.route('/', statisticsRoutes(engine))
   app.route('/', workspaceRoutes(engine))
   app.route('/', workspaceExportRoutes(engine))

@@ -17,6 +17,7 @@ const MEANINGS = {
   conflict: 'the state of the resource does not allow it now',
   idempotency_in_flight:
     'the first request under this `Idempotency-Key` is still in progress; `Retry-After` says when to try again',
+  erased: 'the answer to the first request under this `Idempotency-Key` was erased, and nothing is done again',
   too_many_endpoints: 'the workspace has reached its limit of endpoints',
   too_many_api_keys: 'the workspace has reached its limit of API keys',
   precondition_failed: 'the version of the endpoint is not that of `If-Match`',
@@ -54,6 +55,7 @@ const EVERYWHERE = [
 /** The further codes of a route that takes an `Idempotency-Key`; its body is read even if the route ignores it, to compare it. */
 const OF_A_CHANGE = [
   'idempotency_in_flight',
+  'erased',
   'payload_too_large',
   'idempotency_mismatch',
   'too_many_idempotency_records',

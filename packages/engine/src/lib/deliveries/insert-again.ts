@@ -3,6 +3,7 @@ import { type SqlText, eventIdOf, insertAgainStatement, raw, sqlText } from '@ke
 import { EngineError } from '../errors.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { retainedAttempts } from '../history/retained-attempts.ts'
+import { isErased } from '../history/tombstones.ts'
 import { DEFAULT_RETRY_SCHEDULE } from '../retry-schedule.ts'
 
 // For a delivery of a deleted endpoint: its attempt fails, as that of any other of its deliveries.
@@ -29,6 +30,7 @@ export function insertAgain({ dialect }: OutboxDatabase, history: HistoryOptions
       from (${deliveredAttempt({ dialect }, history, { workspaceId, id })}) as last
         join keepsend_events as event on event.id = ${eventIdOf(id)} and event.workspace_id = last.workspace_id
         join keepsend_payloads as stored on stored.id = event.payload_id and stored.event_id = event.id
+      where not ${isErased({ workspaceId: raw('event.workspace_id'), eventId: raw('event.id') })}
       ${dialect.lock('share', 'event')}`,
   )
 }

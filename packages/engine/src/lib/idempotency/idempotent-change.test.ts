@@ -65,6 +65,7 @@ const MUTATING = [
   'POST /deliveries/{id}/retry-now',
   'POST /deliveries/{id}/give-up',
   'POST /events/{id}/cancel',
+  'POST /erasures',
   'POST /replays',
   'POST /replays/{id}/pause',
   'POST /replays/{id}/resume',
@@ -92,6 +93,7 @@ async function left({ select }: Pick<Rig, 'select'>): Promise<unknown> {
     'pending_events',
     'keepsend_attempts',
     'keepsend_replays',
+    'keepsend_erasures',
     'keepsend_audit',
     '(select id, workspace_id, name, scopes, expires_at from keepsend_api_keys) as known',
   ]
@@ -177,6 +179,7 @@ const OTHER: Record<string, object> = {
   'POST /problems/{id}/acknowledge': { by: 'erin' },
   'POST /endpoints/{id}/test/send': { data: { other: true } },
   'POST /replays': { rate: 1 },
+  'POST /erasures': { eventId: 'evt_01890000-0000-7000-8000-000000000001' },
   'POST /api-keys': { name: 'other' },
   'POST /api-keys/{id}/rotate': { overlapMs: 1000 },
 }

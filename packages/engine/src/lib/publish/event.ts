@@ -72,6 +72,8 @@ interface RawEvent<Type extends string> extends AnyEvent<Type> {
 /** A validated event with its id and its payload: from here on the bytes do not change. */
 export interface PreparedEvent extends Schedule {
   id: string
+  /** Whether the caller gave the id: the event may have been published before, and erased since. */
+  hasGivenId?: boolean | undefined
   type: string
   workspaceId: string
   channels: readonly string[]
@@ -126,7 +128,8 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
   }
   const timestamp = isoTime(event.timestamp ?? new Date(now()))
   const schedule = readSchedule(event, now())
-  const prepared = { id, type, workspaceId, channels, timestamp, traceparent, data, raw, ...schedule }
+  const hasGivenId = event.id !== undefined
+  const prepared = { id, hasGivenId, type, workspaceId, channels, timestamp, traceparent, data, raw, ...schedule }
   if (raw === undefined) return { ...prepared, payload: envelope(type, timestamp, data), contentType: null }
   if (data !== undefined) throw invalid('an event has either data or raw; found both')
   const checked = checkRawBody(raw)

@@ -12,6 +12,7 @@ import type { EventQueue } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
 import type { ReceiverCount } from './receiver-count.ts'
 import { eventRecord } from '../history/record-event.ts'
+import { isErased } from '../history/tombstones.ts'
 import { joinEvaluated } from '../filters/join-evaluated.ts'
 import type { EvaluatedFilter, KnownFilters } from '../filters/known-filters.ts'
 import type { Logger } from '../logger.ts'
@@ -57,7 +58,7 @@ export function fanOutStatements(
   how: FanOutOptions = {},
 ): InsertStatements {
   const { db, rowsStart } = target
-  const { only, except, expectsFew } = how
+  const { only = unlessErased(event), except, expectsFew } = how
   const matching = [db.dialect.oneOf(patternsOf(event.type)), db.dialect.oneOf(channelsOf(event))] as const
   const evaluated = target.filters?.evaluate(event) ?? []
   const isPlain =
@@ -70,13 +71,19 @@ export function fanOutStatements(
     event.deliverAt === undefined &&
     event.expiry === undefined &&
     maxInlineRows(db.dialect, event.payload, expectsFew) === Infinity
-  if (!isPlain) return fanOutToSubscribers(target, event, matching, { ...how, evaluated })
+  if (!isPlain) return fanOutToSubscribers(target, event, matching, { ...how, only, evaluated })
   const { id, workspaceId, type, payload } = event
   const [patterns, channels] = matching
   return {
     before: [],
     insert: plainFanOut(target, matching)([id, workspaceId, type, payload, ...patterns.params, ...channels.params]),
   }
+}
+
+/** An event under an id of its caller, such as that of a queue message, comes back no more once it is erased. */
+function unlessErased({ id, workspaceId, hasGivenId }: PreparedEvent): SqlText | undefined {
+  if (!hasGivenId) return undefined
+  return sqlText`not ${isErased({ workspaceId: sqlText`cast(${workspaceId} as text)`, eventId: sqlText`cast(${id} as text)` })}`
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { type SqlText, eventIdIn, insertAgainStatement, raw, sqlText } from '@keepsend/outbox/internal'
 import { firstIdAtTime } from '../history/attempt-id.ts'
+import { isErased } from '../history/tombstones.ts'
 import type { HoldReason } from '../outcome.ts'
 import type { InsertedAgain } from './replay-page.ts'
 
@@ -48,6 +49,7 @@ export function insertHeld(
         join keepsend_payloads as stored on stored.id = event.payload_id and stored.event_id = event.id
         join keepsend_endpoints as endpoint on endpoint.id = ${endpointId} and endpoint.workspace_id = ${workspaceId}
       where wanted.has_row is null and ${isWanted} and ${guard}
+        and not ${isErased({ workspaceId: raw('event.workspace_id'), eventId: raw('event.id') })}
       ${dialect.lock('share', 'event')}`,
     HELD_FOR,
   )

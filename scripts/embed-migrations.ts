@@ -29,6 +29,7 @@ const WRANGLER_ORDER = [
   'engine/0011_event_search',
   'engine/0012_audit',
   'engine/0013_replays',
+  'engine/0015_versions',
 ]
 
 // D1 bills each index of a new row.

@@ -105,6 +105,8 @@ const columns = createCodec<typeof events>({
   traceparent: 'trace_parent',
   searchValues: json('search_values'),
   payloadId: 'payload_id',
+  version: 'version',
+  copies: json('copies'),
 })
 
 /** Where a page begins: below this id, or, across all workspaces, behind so many events of this id. */

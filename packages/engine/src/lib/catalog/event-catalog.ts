@@ -129,7 +129,8 @@ export function defineEvents<const Events extends EventDefinitions>(
   return new EventCatalog(Object.freeze({ ...events }), Object.freeze([...versions]))
 }
 
-const LABEL = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+export const MAX_LABEL = 64
+export const LABEL = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 const MAX_VERSIONS = 50
 
 function checkLabels(versions: readonly string[]): void {

@@ -1,6 +1,7 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { sqlText } from '@keepsend/outbox/internal'
 import { type Logger, errorFields } from '../logger.ts'
+import type { PreparedEvent } from '../publish/event.ts'
 import { type Condition, readFilter } from './content-filter.ts'
 import { bodyOf, matches } from './evaluate.ts'
 
@@ -17,14 +18,17 @@ export interface EvaluatedFilter {
  */
 export interface KnownFilters {
   /** Evaluates the known filters of the event's workspace. */
-  evaluate(event: { workspaceId: string; payload: string; contentType: string | null }): readonly EvaluatedFilter[]
+  evaluate(event: EvaluatedEvent): readonly EvaluatedFilter[]
   /** Reads the filters of a workspace in the background, unless they were read less than `maxAgeMs` ago. */
   learn(workspaceId: string, maxAgeMs: number): void
 }
 
+type EvaluatedEvent = Pick<PreparedEvent, 'workspaceId' | 'payload' | 'contentType' | 'versions'>
+
 interface Known {
   readAt: number
-  filters: readonly { endpointId: string; version: number; condition: Condition }[]
+  /** `label`: the version in which the endpoint gets events; null: it was made without one. */
+  filters: readonly { endpointId: string; version: number; label: string | null; condition: Condition }[]
 }
 
 /** A fan-out found a filter that was not known, or has another version by now. */
@@ -46,8 +50,8 @@ export function createKnownFilters(
   let filterCount = 0
 
   async function read(workspaceId: string): Promise<Known['filters']> {
-    const { rows } = await db.run<{ endpointId: string; version: number; filter: string }>(sqlText`
-      select id as "endpointId", filter_version as "version", filter as "filter"
+    const { rows } = await db.run<{ endpointId: string; version: number; label: string | null; filter: string }>(sqlText`
+      select id as "endpointId", filter_version as "version", event_version as "label", filter as "filter"
       from keepsend_endpoints ${db.dialect.by('keepsend_endpoints_workspace')}
       where workspace_id = ${workspaceId} and filter is not null`)
     return rows.flatMap(({ filter, ...endpoint }) => {
@@ -72,12 +76,12 @@ export function createKnownFilters(
     evaluate(event) {
       const filters = known.get(event.workspaceId)?.filters ?? []
       if (filters.length === 0) return NONE
-      const body = bodyOf(event)
-      return filters.map(({ endpointId, version, condition }) => ({
-        endpointId,
-        version,
-        matches: matches(condition, body),
-      }))
+      const bodyIn = bodiesOf(event)
+      return filters.flatMap(({ endpointId, version, label, condition }) => {
+        const found = bodyIn(label)
+        // In a version that the publisher did not convert, its worker evaluates it.
+        return found ? [{ endpointId, version, matches: matches(condition, found.body) }] : []
+      })
     },
 
     learn(workspaceId, maxAgeMs) {
@@ -94,6 +98,21 @@ export function createKnownFilters(
           ),
       )
     },
+  }
+}
+
+/** The bodies of an event by the label of an endpoint, each parsed once; undefined: it was not converted to that. */
+function bodiesOf(event: EvaluatedEvent): (label: string | null) => { body: unknown } | undefined {
+  const { versions, payload: own, contentType } = event
+  const parsed = new Map<string, { body: unknown }>()
+  return (given) => {
+    const label = given ?? versions?.oldest
+    const isOwn = !versions || versions.labels.some((one) => one === label)
+    const payload = isOwn ? own : versions.copies.find(({ labels }) => labels.some((one) => one === label))?.payload
+    if (payload === undefined) return undefined
+    const found = parsed.get(payload) ?? { body: bodyOf({ payload, contentType }) }
+    parsed.set(payload, found)
+    return found
   }
 }
 

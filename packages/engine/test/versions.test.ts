@@ -10,6 +10,7 @@ import {
   defineEvents,
   insertQueuedEvent,
   keepsend,
+  silentLogger,
 } from '../src/index.ts'
 import { SENT, catalog, created } from './catalog-versions.ts'
 import { type Rig, TEST_KEYS, rig, settled } from './rig.ts'
@@ -123,7 +124,7 @@ describe.each<[string, Partial<EngineOptions>]>([
     const message = made.messages.find(({ outboxId }) => outboxId === undefined)
     expect(message?.version).toEqual({ label: '2026-11', oldest: '2026-01' })
     const recordsEvents = options.history === true
-    await insertQueuedEvent({ db: made.db, rowsStart: 'now', recordsEvents }, message ?? created())
+    await insertQueuedEvent({ db: made.db, rowsStart: 'now', recordsEvents }, message ?? { type: '', workspaceId: '' })
     await made.work()
     expect(byTo(made.sent())).toEqual(everyVersion())
   })
@@ -136,7 +137,7 @@ describe('a type that is the same in every version', () => {
       wrap: (db) => ({
         ...db,
         run: (statement) => {
-          if (/^\s*select/i.test(statement.sql)) reads++
+          if (/^\s*select/i.test(toSql(statement, db.dialect.name).sql)) reads++
           return db.run(statement)
         },
       }),
@@ -191,9 +192,10 @@ it.each<[string, EngineOptions['validation'], string, unknown]>([
   ['is refused', 'refuse', 'refused', undefined],
   ['is logged and sent where the catalog warns', 'warn', 'sent', { id: 'm1', text: 'hello', authorId: '' }],
   ['is sent where the catalog validates nothing', 'off', 'sent', { id: 'm1', text: 'hello', authorId: '' }],
-])('a converted copy that does not fit the schema of its version %s', async (_, validation, end, data) => {
+])('a converted copy that does not fit the schema of its version %s', async (_, validation, end, sentData) => {
   const made = await world({ validation }, ['2026-05'])
-  const one = { ...created(), data: { id: 'm1', text: 'hello', author: { id: '', name: 'Ann' } } }
+  const data = { id: 'm1', text: 'hello', author: { id: '', name: 'Ann' } }
+  const one = { type: 'message.created', workspaceId: 'w1', data }
   const published = await made.engine.publish(one).catch((error: unknown) => error)
   if (end === 'refused') {
     expect(published).toMatchObject({
@@ -205,7 +207,7 @@ it.each<[string, EngineOptions['validation'], string, unknown]>([
     return
   }
   await made.work()
-  expect(made.sent().map((sent) => sent.data)).toEqual([data])
+  expect(made.sent().map((sent) => sent.data)).toEqual([sentData])
   expect(made.log.entries.filter(({ level }) => level === 'warn')).toHaveLength(validation === 'warn' ? 1 : 0)
 })
 
@@ -267,7 +269,7 @@ describe('the version of an endpoint', () => {
             return db.atomic(statements)
           },
           run: async (statement) => {
-            const now = /insert into pending_events/.test(statement.sql) ? change : undefined
+            const now = /insert into pending_events/.test(toSql(statement, db.dialect.name).sql) ? change : undefined
             if (now) change = undefined
             await now?.()
             return db.run(statement)
@@ -276,7 +278,7 @@ describe('the version of an endpoint', () => {
       },
       ['2026-11'],
     )
-    const other = createEngine({ db: made.db, queue: { async send() {} }, secrets: TEST_KEYS, catalog })
+    const other = createEngine({ db: made.db, queue: { async send() {} }, secrets: TEST_KEYS, catalog, logger: silentLogger })
     const id = made.endpoints.get('2026-11') ?? ''
     change = () => other.endpoints.update('w1', id, { eventVersion: '2026-01' })
     await made.engine.publish(created())
@@ -293,8 +295,7 @@ describe('a delivery that its worker has to convert', () => {
     const made = await world({}, ['2026-11'])
     await made.engine.publish(created('throw'))
     await made.exec(`update pending_events set convert_to = '2026-01', deferrals = ${deferrals}`)
-    const worker = await rig({ on: made, catalog: of })
-    return worker
+    return rig({ on: made, catalog: of })
   }
 
   it.each<[string, EventCatalog | undefined, string]>([
@@ -367,7 +368,8 @@ describe('webhook-version', () => {
     await made.engine.publishTest('w1', id)
     await made.work()
     expect(await made.engine.sendTest('w1', id)).toMatchObject({ outcome: 'failed' })
-    await made.engine.publish({ ...created(), data: undefined, raw: { body: '{}', contentType: 'application/json' } })
+    const raw = { body: '{}', contentType: 'application/json' }
+    await made.engine.publish({ type: 'message.created', workspaceId: 'w1', raw })
     await made.work()
     await made.work()
     const versions = made.sender.requests.map(({ body, headers }) => [

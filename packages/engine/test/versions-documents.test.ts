@@ -101,7 +101,16 @@ it('eventDeclarations has the types of each version, which a receiver compiles w
     `,
   )
   const tsc = join(fileURLToPath(new URL('../../..', import.meta.url)), 'node_modules', '.bin', 'tsc')
-  const flags = ['--noEmit', '--strict', '--allowImportingTsExtensions', '--types', '', '--lib', 'es2024', 'receiver.ts']
+  const flags = [
+    '--noEmit',
+    '--strict',
+    '--allowImportingTsExtensions',
+    '--types',
+    '',
+    '--lib',
+    'es2024',
+    'receiver.ts',
+  ]
   const { stdout } = spawnSync(tsc, flags, { cwd: dirname(file), encoding: 'utf8' })
   expect(stdout).toBe('')
 }, 60_000)

@@ -25,10 +25,7 @@ function hexAgo(): string {
 }
 
 const sent = ({ sender }: Made) =>
-  sender.requests.map(({ headers, body }) => [
-    headers['webhook-version'],
-    (JSON.parse(body) as { data: unknown }).data,
-  ])
+  sender.requests.map(({ headers, body }) => [headers['webhook-version'], (JSON.parse(body) as { data: unknown }).data])
 
 const payloads = (made: Made) => made.count('keepsend_payloads')
 

@@ -18,7 +18,10 @@ it('a converter takes the data of the next newer version as it is sent, and retu
         return { id: `${newer.id} ${at}`, authorId: author.id }
       },
     })
-    .olderVersion('2026-03', { schema: v.object({ user: v.number() }), convert: ({ authorId }) => ({ user: authorId }) })
+    .olderVersion('2026-03', {
+      schema: v.object({ user: v.number() }),
+      convert: ({ authorId }) => ({ user: authorId }),
+    })
     .olderVersion('2026-02', { schema: type({ user: 'number' }), convert: ({ user }) => ({ user }) })
     .olderVersion('2026-01', { convert: ({ user }) => ({ first: user }) })
   expect(entry.older?.map(({ label }) => label)).toEqual(['2026-05', '2026-03', '2026-02', '2026-01'])
@@ -135,4 +138,3 @@ describe('defineEvents refuses', () => {
     )
   })
 })
-

@@ -101,7 +101,11 @@ describe.each<[string, Partial<EngineOptions>]>([
     expect(row).toMatchObject({ status: 'failed', version: '2026-01' })
     await made.engine.deliveries.replay('w1', row?.id ?? '')
     await made.work()
-    expect(made.sent()).toEqual([...everyVersion(['2026-01']), ...everyVersion(['2026-01']), ...everyVersion(['2026-01'])])
+    expect(made.sent()).toEqual([
+      ...everyVersion(['2026-01']),
+      ...everyVersion(['2026-01']),
+      ...everyVersion(['2026-01']),
+    ])
     expect(new Set(made.sender.requests.map(({ body }) => body)).size).toBe(1)
   })
 
@@ -184,7 +188,16 @@ describe('a converter that throws', () => {
     const engine = createEngine({ db: made.db, queue: { async send() {} }, secrets: TEST_KEYS, catalog })
     const publish = () => engine.publishStatements({ ...created('throw'), type: 'message.created' } as never)
     expect(publish).toThrow(/^the converter of message\.created to version 2026-01 threw/)
-    await expect.poll(() => Promise.resolve().then(publish).then(() => 'known', () => 'unknown')).toBe('known')
+    await expect
+      .poll(() =>
+        Promise.resolve()
+          .then(publish)
+          .then(
+            () => 'known',
+            () => 'unknown',
+          ),
+      )
+      .toBe('known')
   })
 })
 
@@ -217,7 +230,9 @@ describe('the version of an endpoint', () => {
     const url = 'https://example.com/'
     const { endpoint } = await engine.endpoints.create('w1', { url })
     expect(endpoint.eventVersion).toBe('2026-11')
-    expect((await engine.endpoints.create('w1', { url, eventVersion: '2026-03' })).endpoint.eventVersion).toBe('2026-03')
+    expect((await engine.endpoints.create('w1', { url, eventVersion: '2026-03' })).endpoint.eventVersion).toBe(
+      '2026-03',
+    )
     expect((await engine.endpoints.update('w1', endpoint.id, { eventVersion: '2026-01' })).eventVersion).toBe('2026-01')
     expect((await engine.endpoints.update('w1', endpoint.id, { description: 'x' })).eventVersion).toBe('2026-01')
     const { endpoint: upserted } = await engine.endpoints.upsert('w1', 'u1', { url, eventVersion: '2026-05' })
@@ -278,7 +293,13 @@ describe('the version of an endpoint', () => {
       },
       ['2026-11'],
     )
-    const other = createEngine({ db: made.db, queue: { async send() {} }, secrets: TEST_KEYS, catalog, logger: silentLogger })
+    const other = createEngine({
+      db: made.db,
+      queue: { async send() {} },
+      secrets: TEST_KEYS,
+      catalog,
+      logger: silentLogger,
+    })
     const id = made.endpoints.get('2026-11') ?? ''
     change = () => other.endpoints.update('w1', id, { eventVersion: '2026-01' })
     await made.engine.publish(created())
@@ -400,7 +421,8 @@ it('numbers that a converter does not change are sent with the digits as written
   const made = await world({ validation: 'off' }, ['2026-01', '2026-05'])
   const { key } = await made.engine.apiKeys.create({ workspaceId: 'w1' })
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
-  const body = '{"type":"message.created","data":{"id":12345678901234567890,"text":1.50,"author":{"id":9007199254740993}}}'
+  const body =
+    '{"type":"message.created","data":{"id":12345678901234567890,"text":1.50,"author":{"id":9007199254740993}}}'
   await made.engine.routes.request('/events', { method: 'POST', headers, body })
   await made.work()
   expect(made.sender.requests.map((request) => request.body.slice(request.body.indexOf('"data"'))).toSorted()).toEqual([

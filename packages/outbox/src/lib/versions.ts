@@ -96,7 +96,8 @@ export function versionColumns(
   const copyId = dialect.entryOf(earlier('copies'), raw('receiver.wanted'))
   return {
     ...parts,
-    idOf: (id) => sqlText`case when ${isEarlier} then coalesce(${copyId}, ${earlier('payload_id')}) else ${idOf(id)} end`,
+    idOf: (id) =>
+      sqlText`case when ${isEarlier} then coalesce(${copyId}, ${earlier('payload_id')}) else ${idOf(id)} end`,
     value: sqlText`,
       case when not ${isEarlier} then ${version} when ${copyId} is not null then wanted else ${earlier('version')} end,
       case when not ${isEarlier} then ${convertTo} when ${copyId} is null and ${earlier('version')} <> wanted then wanted end`,

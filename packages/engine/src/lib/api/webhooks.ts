@@ -30,7 +30,11 @@ function namedShapesOf({ type, jsonSchema, versions }: EventType): (EventTypeSha
   const [newest, ...others] = versions
   return [
     { name: nameOf(type), jsonSchema, labels: newest?.labels ?? [] },
-    ...others.map(({ labels, jsonSchema: older }) => ({ name: `${nameOf(type)}.${labels[0]}`, jsonSchema: older, labels })),
+    ...others.map(({ labels, jsonSchema: older }) => ({
+      name: `${nameOf(type)}.${labels[0]}`,
+      jsonSchema: older,
+      labels,
+    })),
   ]
 }
 

@@ -26,7 +26,12 @@ export function convertDown(payload: string, older: OlderVersion, onMisfit?: OnM
   try {
     return envelope(type, timestamp, withDigitsOf(written?.data, plain, converted) as object)
   } catch (cause) {
-    throw failed(type, older, `returned no data that can be sent: ${cause instanceof EngineError ? cause.message : ''}`, cause)
+    throw failed(
+      type,
+      older,
+      `returned no data that can be sent: ${cause instanceof EngineError ? cause.message : ''}`,
+      cause,
+    )
   }
 }
 
@@ -59,7 +64,9 @@ function validated(type: string, older: OlderVersion, data: object, onMisfit: On
 }
 
 function failed(type: string, { label }: OlderVersion, what: string, cause?: unknown): EngineError {
-  return new EngineError('invalid_option', `the converter of ${type} to version ${label} ${what}: correct it`, { cause })
+  return new EngineError('invalid_option', `the converter of ${type} to version ${label} ${what}: correct it`, {
+    cause,
+  })
 }
 
 /** The data of every older version of an event, as it is sent; the first is the newest of them. */

@@ -171,7 +171,9 @@ function checkOlderVersion(type: string, version: OlderVersion): void {
   const { label, schema, convert, jsonSchema } = version
   if (typeof convert !== 'function') throw invalid(`${type}: version ${label} must have a function convert`)
   if (schema !== undefined && !isStandard(schema))
-    throw invalid(`schema of ${type} in version ${label} must follow Standard Schema, as those of zod, valibot and arktype do`)
+    throw invalid(
+      `schema of ${type} in version ${label} must follow Standard Schema, as those of zod, valibot and arktype do`,
+    )
   if (jsonSchema !== undefined) jsonOf(`jsonSchema of ${type} in version ${label}`, jsonSchema)
 }
 

@@ -50,7 +50,12 @@ export function createKnownFilters(
   let filterCount = 0
 
   async function read(workspaceId: string): Promise<Known['filters']> {
-    const { rows } = await db.run<{ endpointId: string; version: number; label: string | null; filter: string }>(sqlText`
+    const { rows } = await db.run<{
+      endpointId: string
+      version: number
+      label: string | null
+      filter: string
+    }>(sqlText`
       select id as "endpointId", filter_version as "version", event_version as "label", filter as "filter"
       from keepsend_endpoints ${db.dialect.by('keepsend_endpoints_workspace')}
       where workspace_id = ${workspaceId} and filter is not null`)

@@ -217,7 +217,20 @@ function forEndpoints(
   const record = recordsEvents ? eventRecord(db, event, { only, searchPaths }) : undefined
   return insertSelectStatements(
     db.dialect,
-    { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, record, deliverAt, expiry, versions, ...how },
+    {
+      eventId,
+      workspaceId,
+      type,
+      payload,
+      contentType,
+      due: rowsStart,
+      joinsLine,
+      record,
+      deliverAt,
+      expiry,
+      versions,
+      ...how,
+    },
     (now) => ({
       endpointId: raw('id'),
       maxAttempts: raw('max_attempts'),

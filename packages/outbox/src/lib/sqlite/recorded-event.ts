@@ -18,7 +18,11 @@ export function storeRecorded({ eventId, payload }: Payload, { earlier, only }: 
 }
 
 /** The record names the last payload, if it is one of this event: a publish that stored none records nothing. */
-export const insertRecorded: Dialect['insertRecorded'] = ({ ctes, insert, copies }, { eventId, workspaceId }, record) => ({
+export const insertRecorded: Dialect['insertRecorded'] = (
+  { ctes, insert, copies },
+  { eventId, workspaceId },
+  record,
+) => ({
   insert: sqlText`with ${ctes} ${insert}`,
   after: [
     record.insert({

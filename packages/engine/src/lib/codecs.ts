@@ -48,6 +48,7 @@ export const endpointRows = createCodec<typeof endpoints>({
   tls: json('tls'),
   uid: 'uid',
   metadata: json('metadata'),
+  eventVersion: 'event_version',
 })
 
 export const secretRows = createCodec<typeof secrets>({

@@ -89,6 +89,7 @@ export interface WorkerDeps extends MaintenanceDeps, SettleDeps {
   keyCheck: KeyCheck
   /** How replay jobs find deliveries. */
   deliveries: StepDeps['deliveries']
+  versions: StepDeps['versions']
   lifecycle: Lifecycle
   monotonic: () => number
 }

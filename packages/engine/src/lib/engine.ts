@@ -29,6 +29,7 @@ import { redactingLogger } from './redacting-logger.ts'
 import { createKeyCheck } from './secrets/key-check.ts'
 import { type EngineOptions, readOptions } from './options.ts'
 import type { PublishTarget } from './publish/fan-out.ts'
+import { createEventVersioning } from './publish/in-versions.ts'
 import { fanOut, messageFor, messagesFor, publishStatements } from './publish/publish.ts'
 import { createNotifier } from './health/operational-webhooks.ts'
 import { createKnownFilters } from './filters/known-filters.ts'
@@ -92,7 +93,8 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     logger,
     ...bounds,
   }
-  const { validator, ...catalogParts } = createCatalogParts(settings, logger)
+  const { validator, versions, ...catalogParts } = createCatalogParts(settings, logger)
+  const versioning = createEventVersioning(db, versions, { ...settings, logger })
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
@@ -101,6 +103,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     endpointCache,
     permits: createPermits(db),
     credentials: createAttemptCredentials({ ...settings, db, checkUrl, logger }),
+    versions,
     windowMs: circuit.windowMs,
     sign: options.signer ?? createWebCryptoSigner(),
     retrySchedule,
@@ -134,6 +137,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
   const deliveries = createDeliveryStore({
     ...settings,
     db,
+    versions,
     logger,
     anyState,
     graceMs,
@@ -150,8 +154,11 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
       db,
       secretStore,
       checkUrl,
-      { logger, defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits, canUseTls },
-      (id) => endpointCache.forget(id),
+      { logger, defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits, canUseTls, versions },
+      (id, workspaceId) => {
+        endpointCache.forget(id)
+        versioning.forget(workspaceId)
+      },
       resumeFirst,
     ),
     apiKeys,
@@ -159,7 +166,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     ...createHistoryStores({ db, logger, deliveries }, settings.history),
     export: createExport({ ...settings, db, logger, anyState, stores: () => engine }),
     audit: createAuditStore(db, settings.auditRetentionMs),
-    replays: createReplayStore(db, { ...settings, logger, deliveries }),
+    replays: createReplayStore(db, { ...settings, logger, deliveries, versions }),
     ...createErasing(db, { logger, forget: (id) => endpointCache.forget(id) }),
     counters,
     logger,
@@ -171,6 +178,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
       notifier,
       maxAgeMs,
       deliveries,
+      versions,
       delivering,
       keyCheck,
       lifecycle,
@@ -186,8 +194,9 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
       checkNames('engine.commit', COMMIT_OPTIONS, commitOptions)
       const { writes, events, response = { status: 200, body: null }, idempotencyKey, background } = commitOptions
       const prepared = prepareEvents(validator ? await validator.validateAll(events) : events)
+      const versioned = await versioning.addAll(prepared)
       const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
-      const parts = { writes, events: prepared, answer, idempotencyKey }
+      const parts = { writes, events: versioned, answer, idempotencyKey }
       const committed = await commitTransaction(target, parts, { logger, ...ceilings })
       inBackground(notifyQueue(committed.messages), background)
       committed.published.forEach(tellPublished)
@@ -198,7 +207,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     findStoredResponse: (idempotencyKey) => findStoredResponse(db, idempotencyKey),
 
     async publish(event, background) {
-      const prepared = prepareEvent(validator ? await validator.validate(event) : event)
+      const prepared = await versioning.add(prepareEvent(validator ? await validator.validate(event) : event))
       try {
         const counting = ceilings.waiting.check(prepared.workspaceId)
         if (counting) await counting
@@ -221,7 +230,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     },
 
     publishStatements: (event) =>
-      publishStatements(target, prepareEvent(validator ? validator.validateNow(event) : event)),
+      publishStatements(target, versioning.addNow(prepareEvent(validator ? validator.validateNow(event) : event))),
 
     async dispatch(eventId, background) {
       const dispatched = notifyQueue(await messagesOf(target, eventId))
@@ -231,6 +240,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
 
     publishTest: createPublishTest({
       logger,
+      versions,
       target,
       ceilings,
       notifyQueue,
@@ -238,7 +248,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
       requireEndpoint: (...key) => engine.endpoints.get(...key),
     }),
 
-    sendTest: createSendTest({ db, delivering, find: (...endpoint) => engine.endpoints.get(...endpoint) }),
+    sendTest: createSendTest({ db, delivering, versions, find: (...endpoint) => engine.endpoints.get(...endpoint) }),
     verifyKeys: () => keyCheck.verify(),
     on: (name, listener) => lifecycle.on(name, listener),
     stats: () => outboxStats(db),

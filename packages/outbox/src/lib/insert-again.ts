@@ -8,7 +8,7 @@ import { type SqlText, clock, raw, sqlText } from './statement.ts'
  * `gen` begins at the clock, and above the last known one of its earlier life, so a late settle of that life is lost.
  *
  * @param source a `select` of rows: `id`, `workspace_id`, `event_type`, `endpoint_id`, `max_attempts`, `payload_id`,
- *   `content_type`, and `last_gen`, the highest known `gen` of its earlier life
+ *   `content_type`, `version`, `convert_to`, and `last_gen`, the highest known `gen` of its earlier life
  */
 export function insertAgainStatement(
   { greatest, inKeyOrder }: Pick<Dialect, 'greatest' | 'inKeyOrder'>,
@@ -22,9 +22,9 @@ export function insertAgainStatement(
     : sqlText`'pending', null, null, ${clock()}, 1`
   return sqlText`
     insert into pending_events (id, workspace_id, event_type, endpoint_id, max_attempts, payload_id, content_type,
-      gen, created_at, status, hold_reason, held_at, due_at, ready, replayed_at)
+      version, convert_to, gen, created_at, status, hold_reason, held_at, due_at, ready, replayed_at)
     select id, workspace_id, event_type, endpoint_id, max_attempts, payload_id, content_type,
-      ${gen}, ${gen}, ${state}, ${clock()}
+      version, convert_to, ${gen}, ${gen}, ${state}, ${clock()}
     from (${source}) as earlier ${isHeld ? sqlText`where true ${inKeyOrder} on conflict (id) do nothing` : raw('')}
     returning id`
 }

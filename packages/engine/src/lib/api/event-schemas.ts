@@ -87,6 +87,9 @@ export const eventDetail = z
           'The body of each delivery: `type`, `timestamp` and `data`, or a raw body as its text; null: no longer stored',
       }),
     contentType: z.string().nullable().openapi({ description: 'That of a raw body; null: `payload` is the envelope' }),
+    eventVersion: z.string().nullable().openapi({
+      description: 'The version of `payload`, the newest when it was published; null: it has none, or was not recorded',
+    }),
     counts: deliveryCounts,
     deliveries: z.array(deliverySchema).openapi({ description: 'The first 1,000 retained deliveries' }),
     complete: z.literal(false).optional().openapi({ description: 'There are more: list deliveries by `eventId`' }),

@@ -33,6 +33,9 @@ export const deliverySchema = z
       .nullable()
       .openapi({ description: 'Why it is held; null: it is not held' }),
     heldAt: time.nullable().openapi({ description: 'Held since then' }),
+    eventVersion: z.string().nullable().openapi({
+      description: 'The version of its payload; null: it has none, or was delivered',
+    }),
     attempts: count.openapi({ description: 'Attempts that count' }),
     maxAttempts: count,
     dueAt: time.nullable().openapi({ description: 'When the next attempt is due; null: no time is set' }),
@@ -170,6 +173,10 @@ const endpointFields = {
     .openapi({ description: 'Attempts per `ratePeriod`, from all processes together; null: no limit' }),
   ratePeriod: z.enum(RATE_PERIODS).optional().openapi({ description: 'Default: `second`' }),
   ...filterInput,
+  eventVersion: bounded.eventVersion.optional().openapi({
+    description:
+      'The version in which it gets events: a label of the catalog (`GET /event-types`); default: the newest when it is made',
+  }),
   ...credentialsInput,
 }
 
@@ -228,6 +235,9 @@ export const endpointSchema = z
     rateLimit: z.int().nullable(),
     ratePeriod: z.enum(RATE_PERIODS),
     ...filterShown,
+    eventVersion: z.string().nullable().openapi({
+      description: 'The version in which it gets events; null: it was made without one, and gets the oldest',
+    }),
     ...credentialsShown,
     circuit: z
       .enum(['closed', 'open'])

@@ -1,5 +1,6 @@
 import { EngineError, checkNames, checkOneOf } from '../errors.ts'
 import type { Logger } from '../logger.ts'
+import { type CatalogVersions, createCatalogVersions } from './catalog-versions.ts'
 import { EventCatalog } from './event-catalog.ts'
 import { EVENT_TYPE_FILTER, type EventType, type EventTypeFilter, eventTypesOf } from './event-types.ts'
 import { type EventValidator, VALIDATIONS, type Validation, createEventValidator } from './event-validator.ts'
@@ -23,6 +24,8 @@ interface CatalogParts {
   eventTypes(filter?: EventTypeFilter): EventType[]
   /** Undefined: nothing is validated, and a publish costs nothing more. */
   validator: EventValidator | undefined
+  /** Undefined: the catalog has no versions. */
+  versions: CatalogVersions | undefined
 }
 
 export function createCatalogParts({ catalog, validation }: CatalogOptions, logger: Logger): CatalogParts {
@@ -37,5 +40,6 @@ export function createCatalogParts({ catalog, validation }: CatalogOptions, logg
       return types.filter((one) => deprecated === undefined || one.deprecated === deprecated)
     },
     validator: catalog && validation !== 'off' ? createEventValidator(catalog, validation, logger) : undefined,
+    versions: catalog && createCatalogVersions(catalog, validation, logger),
   }
 }

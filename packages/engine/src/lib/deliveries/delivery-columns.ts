@@ -10,6 +10,8 @@ const SHOWN = [
   'status',
   'holdReason',
   'heldAt',
+  'version',
+  'convertTo',
   'attempts',
   'maxAttempts',
   'dueAt',

@@ -1,3 +1,4 @@
+import type { CatalogVersions } from '../catalog/catalog-versions.ts'
 import type { DeliveryState } from './delivery.ts'
 import { Transaction } from '@keepsend/outbox'
 import { type OptionNames, replayStatement, sqlText } from '@keepsend/outbox/internal'
@@ -118,6 +119,7 @@ export interface IdempotentDeliveryStore extends DeliveryStore {
 }
 
 interface DeliveryStoreDeps extends ListDeps, MoveDeliveryDeps {
+  versions: Pick<CatalogVersions, 'oldest'> | undefined
   /** Resumes the first held rows of an endpoint, and dispatches them in the background. */
   resumeFirst: (endpointId: string, background: BackgroundOption['background']) => Promise<void>
 }

@@ -2,6 +2,7 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { type SqlText, eventIdOf, insertAgainStatement, raw, sqlText } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
+import { replayedPayload } from '../history/replayed-payload.ts'
 import { retainedAttempts } from '../history/retained-attempts.ts'
 import { isErased } from '../history/tombstones.ts'
 import { DEFAULT_RETRY_SCHEDULE } from '../retry-schedule.ts'
@@ -18,15 +19,22 @@ interface Key {
  * Inserts a delivered delivery again whose row is gone, from its last attempt, its event and the event's payload; without one of
  * them it inserts nothing. The event is locked, so that retention does not delete it, and then its payload, before the row is visible.
  */
-export function insertAgain({ dialect }: OutboxDatabase, history: HistoryOptions, { workspaceId, id }: Key): SqlText {
+export function insertAgain(
+  { dialect }: OutboxDatabase,
+  history: HistoryOptions,
+  { workspaceId, id, oldest }: Key & { oldest?: string | undefined },
+): SqlText {
+  const ofEndpoint = (column: string): SqlText =>
+    raw(`(
+          select endpoint.${column} from keepsend_endpoints as endpoint
+          where endpoint.id = last.endpoint_id and endpoint.workspace_id = last.workspace_id)`)
+  const payload = replayedPayload({ dialect }, { label: ofEndpoint('event_version'), oldest })
   return insertAgainStatement(
     dialect,
     sqlText`
-      select last.delivery_id as id, last.workspace_id, last.event_type, last.endpoint_id, event.payload_id, event.content_type,
-        last.gen as last_gen,
-        coalesce((
-          select endpoint.max_attempts from keepsend_endpoints as endpoint
-          where endpoint.id = last.endpoint_id and endpoint.workspace_id = last.workspace_id), ${ATTEMPTS}) as max_attempts
+      select last.delivery_id as id, last.workspace_id, last.event_type, last.endpoint_id, ${payload.id} as payload_id, event.content_type,
+        ${payload.version} as version, ${payload.convertTo} as convert_to, last.gen as last_gen,
+        coalesce(${ofEndpoint('max_attempts')}, ${ATTEMPTS}) as max_attempts
       from (${deliveredAttempt({ dialect }, history, { workspaceId, id })}) as last
         join keepsend_events as event on event.id = ${eventIdOf(id)} and event.workspace_id = last.workspace_id
         join keepsend_payloads as stored on stored.id = event.payload_id and stored.event_id = event.id

@@ -8,6 +8,7 @@ import {
   type ByOption,
   targetIn,
 } from '../audit/action.ts'
+import type { CatalogVersions } from '../catalog/catalog-versions.ts'
 import { EngineError, checkNames } from '../errors.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
@@ -18,15 +19,18 @@ import { insertAgain, whyNotRetained } from './insert-again.ts'
 type Replay = (workspaceId: string, id: string, options?: ByOption & ActingOption) => Promise<DeliveryState>
 
 /** Sends one settled delivery again. */
-export function createReplay(deps: ActionDeps, history: HistoryOptions | undefined): Replay {
-  const { db } = deps
+export function createReplay(
+  deps: ActionDeps & { versions: Pick<CatalogVersions, 'oldest'> | undefined },
+  history: HistoryOptions | undefined,
+): Replay {
+  const { db, versions } = deps
   return async (workspaceId, id, { acting, ...options } = {}) => {
     checkNames('deliveries.replay', BY_OPTION, options)
     const key = { workspaceId, id }
     const stored = await find(db, key)
     const replaying = stored
       ? replayStatement(db, { ids: [id], workspaceId })
-      : history?.events && insertAgain(db, history, key)
+      : history?.events && insertAgain(db, history, { ...key, oldest: versions?.oldest })
     if (!replaying) throw await whyNotRetained(db, history, key)
     const action = { verb: 'delivery.replay', workspaceId, endpointId: endpointIdOf(id), deliveryId: id } as const
     const transaction = new ActionTransaction(deps, action, { ...options, acting })

@@ -2,6 +2,7 @@ import type { TakenEvent } from '@keepsend/outbox'
 import { type GetAttemptCredentials, NO_CREDENTIALS } from './attempt-credentials.ts'
 import { attemptHeaders } from './attempt-headers.ts'
 import { attemptFacts } from './attempt.ts'
+import type { CatalogVersions } from '../catalog/catalog-versions.ts'
 import { type DeliveryError, ENDPOINT_GONE } from '../error-classes.ts'
 import { EngineError } from '../errors.ts'
 import { expiredAt } from './expiry.ts'
@@ -29,6 +30,8 @@ export interface DeliverDeps {
   endpointCache: EndpointCache
   permits: Permits
   credentials: GetAttemptCredentials
+  /** Converts payloads that the publisher did not. */
+  versions: Pick<CatalogVersions, 'convert'> | undefined
   /** How long a failure counts for the circuit breaker, in ms. */
   windowMs: number
   monotonic: () => number
@@ -64,13 +67,15 @@ interface DeliverOptions {
  */
 export async function deliverEvent(
   deps: DeliverDeps,
-  event: TakenEvent,
+  taken: TakenEvent,
   { now, admitted = false, isTest = false }: DeliverOptions,
 ): Promise<DeliveryOutcome> {
   const { random, retrySchedule, maxPauseMs, maxAgeMs } = deps
   if (!deps.sender) throw new EngineError('invalid_option', NO_SENDER)
-  const expired = expiredAt(event, now, maxAgeMs)
+  const expired = expiredAt(taken, now, maxAgeMs)
   if (expired) return { kind: 'fail', error: expired }
+  const converted = inVersion(deps, taken)
+  const event = converted ?? taken
   let context: ResponseContext = {
     event,
     endpoint: { id: event.endpointId, version: 0, retrySchedule, retryStatuses: [] },
@@ -78,6 +83,7 @@ export async function deliverEvent(
     maxPauseMs,
     random,
   }
+  if (!converted) return unsentOrFailed(event, context, CONVERSION_FAILED)
   const record: AttemptRecord | undefined = deps.history && { startedAt: now, tookMs: 0, url: '' }
   try {
     const endpoint = await readEndpoint(deps, event.endpointId)
@@ -117,8 +123,8 @@ export async function deliverEvent(
       credentials &&
       (await attemptHeaders(deps, event, { endpoint, credentials, at, isTest }).catch(unreadable(deps, event)))
     if (!credentials || !headers) {
-      const unsent = deferred(event, SECRET_UNREADABLE, random)
-      return unsent.deferral ? unsent : { ...rescheduleOrFail(context, SECRET_UNREADABLE.error), record }
+      const unsent = unsentOrFailed(event, context, SECRET_UNREADABLE)
+      return unsent.kind === 'reschedule' && unsent.deferral ? unsent : { ...unsent, record }
     }
     const beganAt = deps.monotonic()
     const { tls, tookMs } = credentials
@@ -201,6 +207,27 @@ const SECRET_UNREADABLE: Unsent = {
   error: 'secret_unreadable: a secret of the endpoint could not be read; nothing was sent',
 }
 
+const CONVERSION_FAILED: Unsent = {
+  delayMs: 60_000,
+  error: 'conversion_failed: the event could not be converted to the version of the endpoint; nothing was sent',
+}
+
+/** The delivery with its payload in the version that it is to have; undefined: it cannot be converted, which is logged. */
+function inVersion({ versions, logger }: DeliverDeps, event: TakenEvent): TakenEvent | undefined {
+  if (event.convertTo === null) return event
+  try {
+    if (!versions) throw new EngineError('invalid_option', NO_VERSIONS)
+    return { ...event, ...versions.convert(event) }
+  } catch (error) {
+    const fields = { deliveryId: event.id, endpointId: event.endpointId, ...errorFields(error) }
+    logger.error(fields, 'failed to convert an event to the version of its endpoint; nothing was sent, retrying later')
+    return undefined
+  }
+}
+
+const NO_VERSIONS =
+  'this engine has no catalog with versions, and cannot convert events: pass the catalog that the publisher has to createEngine'
+
 /** Nothing was sent, so it does not count as an attempt: the first {@link MAX_FREE_DEFERRALS} times. */
 function deferred(
   { deferrals }: TakenEvent,
@@ -208,6 +235,12 @@ function deferred(
   random: () => number,
 ): DeliveryOutcome & { kind: 'reschedule' } {
   return { kind: 'reschedule', deferral: deferrals < MAX_FREE_DEFERRALS, delayMs: jittered(delayMs, random), error }
+}
+
+/** The same for an error that may stay: once it counts, the delivery may fail. */
+function unsentOrFailed(event: TakenEvent, context: ResponseContext, why: Unsent): DeliveryOutcome {
+  const unsent = deferred(event, why, context.random)
+  return unsent.deferral ? unsent : rescheduleOrFail(context, why.error)
 }
 
 /** Handles `secret_unreadable`, which the operator must fix and which is no fault of the receiver; throws any other error. */

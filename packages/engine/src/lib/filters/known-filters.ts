@@ -1,6 +1,7 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { sqlText } from '@keepsend/outbox/internal'
 import { type Logger, errorFields } from '../logger.ts'
+import type { PreparedEvent } from '../publish/event.ts'
 import { type Condition, readFilter } from './content-filter.ts'
 import { bodyOf, matches } from './evaluate.ts'
 
@@ -17,10 +18,12 @@ export interface EvaluatedFilter {
  */
 export interface KnownFilters {
   /** Evaluates the known filters of the event's workspace. */
-  evaluate(event: { workspaceId: string; payload: string; contentType: string | null }): readonly EvaluatedFilter[]
+  evaluate(event: EvaluatedEvent): readonly EvaluatedFilter[]
   /** Reads the filters of a workspace in the background, unless they were read less than `maxAgeMs` ago. */
   learn(workspaceId: string, maxAgeMs: number): void
 }
+
+type EvaluatedEvent = Pick<PreparedEvent, 'workspaceId' | 'payload' | 'contentType' | 'versions'>
 
 interface Known {
   readAt: number
@@ -30,6 +33,8 @@ interface Known {
 interface KnownFilter {
   endpointId: string
   version: number
+  /** The version in which the endpoint gets events; null: it was made without one. */
+  label: string | null
   /** Undefined: it was broken by hand. */
   condition: Condition | undefined
 }
@@ -54,8 +59,8 @@ export function createKnownFilters(
   let filterCount = 0
 
   async function read(workspaceId: string, before: Known['filters']): Promise<Known['filters']> {
-    const { rows } = await db.run<{ endpointId: string; version: number; filter: string }>(sqlText`
-      select id as "endpointId", filter_version as "version", filter as "filter"
+    const { rows } = await db.run<Omit<KnownFilter, 'condition'> & { filter: string }>(sqlText`
+      select id as "endpointId", filter_version as "version", event_version as "label", filter as "filter"
       from keepsend_endpoints ${db.dialect.by('keepsend_endpoints_workspace')}
       where workspace_id = ${workspaceId} and filter is not null`)
     return rows.map(({ filter, ...endpoint }) => {
@@ -108,12 +113,29 @@ export function createKnownFilters(
       if (filters.length === 0) return NONE
       // Nobody notices that the last filter is gone: the fan-out of a workspace with filters is not the plain one.
       learn(event.workspaceId, UNNOTICED_MS)
-      const body = bodyOf(event)
-      return filters.flatMap(({ condition, ...endpoint }) =>
-        condition ? [{ ...endpoint, matches: matches(condition, body) }] : [],
-      )
+      const bodyIn = bodiesOf(event)
+      return filters.flatMap(({ endpointId, version, label, condition }) => {
+        const found = bodyIn(label)
+        // In a version that the publisher did not convert, its worker evaluates it.
+        return found && condition ? [{ endpointId, version, matches: matches(condition, found.body) }] : []
+      })
     },
 
     learn,
+  }
+}
+
+/** The bodies of an event by the label of an endpoint, each parsed once; undefined: it was not converted to that. */
+function bodiesOf(event: EvaluatedEvent): (label: string | null) => { body: unknown } | undefined {
+  const { versions, payload: own, contentType } = event
+  const parsed = new Map<string, { body: unknown }>()
+  return (given) => {
+    const label = given ?? versions?.oldest
+    const isOwn = !versions || versions.labels.some((one) => one === label)
+    const payload = isOwn ? own : versions.copies.find(({ labels }) => labels.some((one) => one === label))?.payload
+    if (payload === undefined) return undefined
+    const found = parsed.get(payload) ?? { body: bodyOf({ payload, contentType }) }
+    parsed.set(payload, found)
+    return found
   }
 }

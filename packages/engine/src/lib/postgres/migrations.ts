@@ -493,4 +493,13 @@ create index if not exists keepsend_erasures_due on keepsend_erasures (due_at, i
 create index if not exists keepsend_erasures_ended on keepsend_erasures (guards_until) where ended_at is not null;
 `,
   },
+  {
+    name: 'engine/0015_versions',
+    sql: `-- Labels of the versions of a catalog. event_version: the label of an endpoint; null: it was made without one. version: the label
+-- of an event's payload. copies: by label as JSON, the rows of keepsend_payloads that have its payload in that version.
+alter table keepsend_endpoints add column event_version text;
+alter table keepsend_events add column version text;
+alter table keepsend_events add column copies text;
+`,
+  },
 ]

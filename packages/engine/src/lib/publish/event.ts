@@ -7,6 +7,7 @@ import {
   messageOf,
   utf8Bytes,
 } from '@keepsend/outbox/internal'
+import type { EventVersions } from '../catalog/catalog-versions.ts'
 import { EngineError } from '../errors.ts'
 import { isoTime, readSchedule } from './event-times.ts'
 import { invalid, kindOf, show } from './invalid-event.ts'
@@ -84,6 +85,8 @@ export interface PreparedEvent extends Schedule {
   payload: string
   /** Null: JSON, Keepsend's envelope. */
   contentType: string | null
+  /** Undefined: it has no version. */
+  versions?: EventVersions | undefined
 }
 
 /** 256 KiB in UTF-8. Standard Webhooks advises to stay below 20 kB. */
@@ -196,7 +199,8 @@ export function patternsOf(name: string): string[] {
   return patterns
 }
 
-function envelope(type: string, timestamp: string, data: object | undefined): string {
+/** Keepsend's envelope as text. @throws {EngineError} `invalid_event` or `payload_too_large` */
+export function envelope(type: string, timestamp: string, data: object | undefined): string {
   if (data === undefined) throw invalid('an event has either data or raw; found neither')
   if (typeof data !== 'object' || data === null || Array.isArray(data) || data instanceof Map || data instanceof Set)
     throw invalid(`data must be an object that JSON can write; found ${kindOf(data)}`)

@@ -68,6 +68,7 @@ export function fanOutStatements(
     !target.recordsEvents &&
     rowsStart === 'now' &&
     event.contentType === null &&
+    event.versions === undefined &&
     event.deliverAt === undefined &&
     event.expiry === undefined &&
     maxInlineRows(db.dialect, event.payload, expectsFew) === Infinity
@@ -155,7 +156,16 @@ function fanOutToSubscribers(
 
 type Publishable = Pick<
   PreparedEvent,
-  'id' | 'workspaceId' | 'type' | 'channels' | 'payload' | 'contentType' | 'traceparent' | 'deliverAt' | 'expiry'
+  | 'id'
+  | 'workspaceId'
+  | 'type'
+  | 'channels'
+  | 'payload'
+  | 'contentType'
+  | 'traceparent'
+  | 'deliverAt'
+  | 'expiry'
+  | 'versions'
 >
 
 interface FanOutOptions {
@@ -208,18 +218,32 @@ function forEndpoints(
   { filter, join, whereAt }: Endpoints,
   { only, ...how }: Omit<FanOutOptions, 'only' | 'except'> & { maxRows?: number | undefined; only: SqlText },
 ): InsertStatements {
-  const { id: eventId, workspaceId, type, payload, deliverAt, expiry } = event
+  const { id: eventId, workspaceId, type, payload, deliverAt, expiry, versions } = event
   const contentType = event.contentType ?? undefined
   const joinsLine = messagesPerPublish !== undefined
   const record = recordsEvents ? eventRecord(db, event, { only, searchPaths }) : undefined
   return insertSelectStatements(
     db.dialect,
-    { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, record, deliverAt, expiry, ...how },
+    {
+      eventId,
+      workspaceId,
+      type,
+      payload,
+      contentType,
+      due: rowsStart,
+      joinsLine,
+      record,
+      deliverAt,
+      expiry,
+      versions,
+      ...how,
+    },
     (now) => ({
       endpointId: raw('id'),
       maxAttempts: raw('max_attempts'),
       heldFor: initialHoldReason(now),
       filter,
+      label: versions && sqlText`coalesce(event_version, cast(${versions.oldest} as text))`,
       from: sqlText`keepsend_endpoints${join} where ${whereAt(now)}`,
       isFew: how.maxRows === undefined ? undefined : hasFewEndpoints(db, workspaceId, how.maxRows),
     }),

@@ -24,7 +24,14 @@ export interface Step {
   endsAs?: 'completed' | 'cancelled' | undefined
   /** Deliveries of an endpoint to take; those of one that does not exist are only counted. */
   takes?:
-    | { ids: readonly string[]; endpointId: string; inserts: InsertedAgain | undefined; exists: boolean }
+    | {
+        ids: readonly string[]
+        endpointId: string
+        inserts: InsertedAgain | undefined
+        exists: boolean
+        /** The oldest label of the catalog; undefined: it has no versions. */
+        oldest: string | undefined
+      }
     | undefined
 }
 
@@ -74,7 +81,7 @@ function addTaken(
   transaction: Transaction,
   db: OutboxDatabase,
   { id, workspaceId, untilAt, step }: Pick<Job, 'id' | 'workspaceId' | 'untilAt' | 'step'>,
-  { ids, endpointId, inserts, exists }: NonNullable<Step['takes']>,
+  { ids, endpointId, inserts, exists, oldest }: NonNullable<Step['takes']>,
 ): void {
   // The job may have been deleted: then no column refuses anything.
   const isThisStep = sqlText`id = ${id} and step = ${step + 1}`
@@ -84,7 +91,7 @@ function addTaken(
     const replaying = replayStatement(db, filter, { limit: ids.length, holdFor: HELD_FOR, guard })
     addCounted(transaction, db, replaying, isThisStep)
     if (inserts) {
-      const taken = { ids, workspaceId, endpointId, untilAt, guard }
+      const taken = { ids, workspaceId, endpointId, untilAt, oldest, guard }
       addCounted(transaction, db, insertHeld(db, taken, inserts), isThisStep)
     }
   }

@@ -2,6 +2,7 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { type SqlText, eventIdIn, insertAgainStatement, raw, sqlText } from '@keepsend/outbox/internal'
 import { firstIdAtTime } from '../history/attempt-id.ts'
 import { isErased } from '../history/tombstones.ts'
+import { replayedPayload } from '../history/replayed-payload.ts'
 import type { HoldReason } from '../outcome.ts'
 import type { InsertedAgain } from './replay-page.ts'
 
@@ -11,6 +12,8 @@ export interface TakenIds {
   workspaceId: string
   endpointId: string
   untilAt: number
+  /** The oldest label of the catalog; undefined: it has no versions. */
+  oldest: string | undefined
   /** The condition that the step stands. */
   guard: SqlText
 }
@@ -25,7 +28,7 @@ export const HELD_FOR: HoldReason = 'replay'
  */
 export function insertHeld(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  { ids, workspaceId, endpointId, untilAt, guard }: TakenIds,
+  { ids, workspaceId, endpointId, untilAt, oldest, guard }: TakenIds,
   which: InsertedAgain,
 ): SqlText {
   const last = (column: string): SqlText => sqlText`(
@@ -36,10 +39,12 @@ export function insertHeld(
     which === 'missed'
       ? raw(`coalesce(wanted.outcome, '') <> 'delivered'`)
       : sqlText`wanted.outcome = 'delivered' and wanted.attempt_id < ${until}`
+  const payload = replayedPayload({ dialect }, { label: raw('endpoint.event_version'), oldest })
   return insertAgainStatement(
     dialect,
     sqlText`
-      select wanted.id, event.workspace_id, event.event_type, endpoint.id as endpoint_id, event.payload_id, event.content_type,
+      select wanted.id, event.workspace_id, event.event_type, endpoint.id as endpoint_id, ${payload.id} as payload_id,
+        event.content_type, ${payload.version} as version, ${payload.convertTo} as convert_to,
         coalesce(wanted.gen, 0) as last_gen, endpoint.max_attempts
       from (
         select listed.id, ${eventIdIn(raw('listed.id'))} as event_id, ${last('gen')} as gen, ${last('outcome')} as outcome,

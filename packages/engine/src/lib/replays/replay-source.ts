@@ -1,5 +1,6 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { CANCELLED, endpointIdOf, sqlText } from '@keepsend/outbox/internal'
+import type { CatalogVersions } from '../catalog/catalog-versions.ts'
 import type { DeliveryLists } from '../deliveries/delivery-list.ts'
 import { EngineError } from '../errors.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
@@ -12,6 +13,7 @@ export interface SourceDeps {
   db: OutboxDatabase
   history: HistoryOptions | undefined
   deliveries: Pick<DeliveryLists, 'list'>
+  versions: CatalogVersions | undefined
 }
 
 export function sourceOf(deps: SourceDeps, job: Searched): ReplaySource {
@@ -24,7 +26,7 @@ export function sourceOf(deps: SourceDeps, job: Searched): ReplaySource {
     case 'delivered':
       return { inserts, nextEndpoint, page: (at) => deliveredPage(db, job, at) }
     case 'missed':
-      return { inserts: 'missed', nextEndpoint, page: (at) => missedPage(db, job, at) }
+      return { inserts: 'missed', nextEndpoint, page: (at) => missedPage(deps, job, at) }
     case 'matching':
       return { inserts, nextEndpoint, page: (at) => matchingPage(deps, job, at) }
     case 'ids':

@@ -13,6 +13,7 @@ import { warnOfDevelopment } from './development-warnings.ts'
 import { createCancelEvent } from './events/cancel-event.ts'
 import { createEventStore } from './events/event-store.ts'
 import { createHistoryStores } from './history-stores.ts'
+import { createReplayDelivery } from './replays/replay-delivery.ts'
 import { createReplayStore } from './replays/replay-store.ts'
 import { createEndpoints } from './endpoints/endpoints-by-uid.ts'
 import { createSendTest } from './delivery/send-test.ts'
@@ -44,7 +45,7 @@ import { createEndpointCache } from './endpoints/endpoint-cache.ts'
 import { resumeHeld } from './backlog/resume-due.ts'
 import { createHeartbeat } from './workers.ts'
 
-// Held rows that enabling, resuming or replaying an endpoint resumes immediately; its timer resumes the others.
+// Held rows that enabling or resuming an endpoint resumes immediately; its timer resumes the others.
 const FIRST_RESUMED = 100
 
 // On a push queue a resumed row becomes due only this long after its message should arrive. If it were due earlier, the
@@ -129,19 +130,19 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     lifecycle.emit('published', { eventId, workspaceId, type, deliveries })
   }
 
-  const deliveries = createDeliveryStore({
+  const store = createDeliveryStore({
     ...settings,
     db,
     logger,
     rowsStart,
     graceMs,
-    resumeFirst,
     dispatchNow(row, background) {
       endpointCache.forget(row.endpointId)
       inBackground(notifyQueue([messageFor(row)]), background)
     },
     notifyFailed: (row, error) => notifier?.deliveries([{ claim: row, error }]) ?? [],
   })
+  const deliveries = { ...store, replay: createReplayDelivery({ ...settings, db, logger }) }
   const engine: RouteEngine = {
     db,
     endpoints: createEndpoints(

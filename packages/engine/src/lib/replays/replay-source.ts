@@ -5,7 +5,7 @@ import { EngineError } from '../errors.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { deliveredPage } from './delivered-page.ts'
 import { missedPage } from './missed-page.ts'
-import type { PageAt, ReplayPage, ReplaySource, Searched } from './replay-page.ts'
+import type { InsertedAgain, PageAt, ReplayPage, ReplaySource, Searched } from './replay-page.ts'
 import type { ReplayMatching } from './replay-input.ts'
 
 export interface SourceDeps {
@@ -17,19 +17,27 @@ export interface SourceDeps {
 export function sourceOf(deps: SourceDeps, job: Searched): ReplaySource {
   const { db, history } = deps
   const nextEndpoint = (after: string): Promise<string | undefined> => endpointAfter(db, job.workspaceId, after)
-  const inserts = history?.events ? 'delivered' : undefined
+  const inserts = insertsOf(history, 'delivered')
   switch (job.what) {
     case 'failed':
       return { inserts: undefined, nextEndpoint, page: (at) => failedPage(db, job, at) }
     case 'delivered':
       return { inserts, nextEndpoint, page: (at) => deliveredPage(db, job, at) }
     case 'missed':
-      return { inserts: 'missed', nextEndpoint, page: (at) => missedPage(db, job, at) }
+      return { inserts: insertsOf(history, 'missed'), nextEndpoint, page: (at) => missedPage(db, job, at) }
     case 'matching':
       return { inserts, nextEndpoint, page: (at) => matchingPage(deps, job, at) }
     case 'ids':
       return { inserts, ...namedSource(job.ids ?? []) }
   }
+}
+
+/** What is inserted again with this history: without events there is nothing to insert it from. */
+export function insertsOf(
+  history: HistoryOptions | undefined,
+  which: InsertedAgain['which'],
+): InsertedAgain | undefined {
+  return history?.events ? { which, retentionMs: history.retentionMs } : undefined
 }
 
 async function endpointAfter(db: OutboxDatabase, workspaceId: string, after: string): Promise<string | undefined> {

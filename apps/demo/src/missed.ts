@@ -2,7 +2,7 @@
 import { ask, pause, until } from './http.ts'
 import { type Installation, behave, post } from './installation.ts'
 import type { Stage } from './stage.ts'
-import { say } from './telling.ts'
+import { say } from './say.ts'
 
 const HOOK = 'filtered'
 const EMOJI = '👋'

@@ -48,7 +48,10 @@ async function endpointAfter(db: OutboxDatabase, workspaceId: string, after: str
   return rows[0]?.id
 }
 
-/** Failed rows that nobody cancelled, the first that failed first. A row that was sent is not found again: it is not failed, or fails after `untilAt`. */
+/**
+ * Failed rows that nobody cancelled, the first that failed first. A row that was sent is not found again: it is not failed, or
+ * fails after `untilAt`. The position is one of the index, because many rows may fail in one millisecond.
+ */
 async function failedPage(
   db: OutboxDatabase,
   { workspaceId, sinceAt, untilAt }: Searched,
@@ -60,7 +63,7 @@ async function failedPage(
     select id as "id", completed_at as "at" from pending_events ${db.dialect.by('pending_events_replay')}
     where completed_at is not null and workspace_id = ${workspaceId} and endpoint_id = ${endpointId} and status = 'failed'
       and coalesce(last_error, '') <> ${CANCELLED}
-      and completed_at >= ${from} and completed_at < ${untilAt} and (completed_at > ${from} or id > ${after})
+      and (completed_at, id) > (${from}, ${after}) and completed_at < ${untilAt}
     order by completed_at, id ${db.dialect.first(limit)}`)
   const last = rows.at(-1)
   return {

@@ -148,12 +148,9 @@ const test = await taken(
 assert.deepEqual([test.outcome, test.reason, test.httpStatus], ['failed', 'test', 400])
 assert.match((await taken(client.POST('/endpoints/{id}/test', { params: { path } }))).eventId, /^evt_/)
 assert.equal(
-  (
-    await taken(
-      client.POST('/endpoints/{id}/replay', { params: { path }, body: { settledBefore: '2026-01-01T00:00:00Z' } }),
-    )
-  ).more,
-  false,
+  (await taken(client.POST('/endpoints/{id}/replay', { params: { path }, body: { until: '2026-01-01T00:00:00Z' } })))
+    .state,
+  'completed',
 )
 assert.ok(
   (await taken(client.POST('/endpoints/{id}/pause', { params: { path }, body: { forMs: 60_000 } }))).pausedUntil,

@@ -2,7 +2,7 @@ import { startChild } from './child.ts'
 import { until } from './http.ts'
 import type { Stage } from './stage.ts'
 import type { StoryPostgres } from './story-database.ts'
-import { say } from './telling.ts'
+import { say } from './say.ts'
 
 // An idle poller looks every five seconds.
 const NOTICE_MS = 20_000

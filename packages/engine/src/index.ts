@@ -35,12 +35,7 @@ export type { ListedEvent } from './lib/events/recorded-events.ts'
 export type { DeliveryFilter, HttpClass } from './lib/deliveries/delivery-filter.ts'
 export type { TimeRange } from './lib/time-range.ts'
 export type { DeliveryLists, EventSummary } from './lib/deliveries/delivery-list.ts'
-export type {
-  DeliveryStore,
-  EventDeliveries,
-  ReplayEndpointFilter,
-  ReplayEndpointOptions,
-} from './lib/deliveries/delivery-store.ts'
+export type { DeliveryStore, EventDeliveries } from './lib/deliveries/delivery-store.ts'
 export type { RetryNowOptions } from './lib/deliveries/move-delivery.ts'
 export type { Delivery, DeliveryState } from './lib/deliveries/delivery.ts'
 export type { DeliveryWithAttempts, FoundDelivery } from './lib/deliveries/find-delivery.ts'
@@ -123,6 +118,7 @@ export type {
 export type { Erasure, ErasurePlan } from './lib/erasures/erasure-job.ts'
 export type { Erasing, ErasureListOptions, ErasureStore } from './lib/erasures/erasure-store.ts'
 export type { StepErasuresOptions, StepErasuresResult } from './lib/erasures/step-erasures.ts'
+export type { CreateReplayOptions } from './lib/replays/create-replay.ts'
 export type { ReplayListOptions, ReplayStore } from './lib/replays/replay-store.ts'
 export type { StepReplaysOptions, StepReplaysResult } from './lib/replays/step-replays.ts'
 export type { RawBody } from './lib/publish/raw-body.ts'

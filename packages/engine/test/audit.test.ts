@@ -110,13 +110,9 @@ const ACTS: Record<AuditVerb, { act: Act; names: readonly (keyof World['ids'] | 
     act: (engine, { endpointId }, by) => engine.publishTest('w1', endpointId, by),
     names: ['endpointId', 'new'],
   },
-  'endpoint.replay': {
-    act: ({ deliveries }, { endpointId }, by) => deliveries.replayEndpoint('w1', { endpointId }, by),
-    names: ['endpointId'],
-  },
   'delivery.replay': {
     act: ({ deliveries }, { failedId }, by) => deliveries.replay('w1', failedId, by),
-    names: ['endpointId', 'failedId'],
+    names: ['endpointId', 'failedId', 'new'],
   },
   'delivery.retry_now': {
     act: ({ deliveries }, { waitingId }, by) => deliveries.retryNow('w1', waitingId, by),

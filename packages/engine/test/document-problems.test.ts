@@ -140,6 +140,11 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
           const [row] = await rows()
           return ask({ body: JSON.stringify({ what: 'ids', ids: [row?.id] }) })
         }
+        if (path === '/endpoints/{id}/replay') {
+          // What failed in this millisecond is not taken.
+          await exec('update pending_events set completed_at = completed_at - 1000')
+          return ask({ body: '{}' })
+        }
         if (path.startsWith('/replays')) {
           await exec(`update keepsend_replays set state = 'completed', ended_at = 1`)
           return ask()
@@ -219,6 +224,8 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
     ],
     too_many_replays: [
       async ({ ask, exec }) => {
+        // None of this endpoint, which would be a conflict.
+        await exec(`update keepsend_replays set endpoint_id = 'ep_0'`)
         await exec(`
           insert into keepsend_replays (id, workspace_id, endpoint_id, what, selection, since_at, until_at, planned, planned_more,
             position, paced_to, due_at, created_at)

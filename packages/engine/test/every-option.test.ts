@@ -134,7 +134,6 @@ const REQUIRED = {
   'deliveries.listEvents': { limit: true },
   // A search without its path, or with neither value nor prefix, is refused.
   'events.list': { limit: true, 'search.path': true, 'search.value': true, 'search.prefix': true },
-  'the filter of deliveries.replayEndpoint': { endpointId: true },
 }
 
 const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
@@ -277,10 +276,8 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     (await engine.deliveries.retryNow('x', waitingId, options)).status,
   'deliveries.giveUp': async ({ engine, waitingId }, options) =>
     (await engine.deliveries.giveUp('x', waitingId, options)).status,
-  'the filter of deliveries.replayEndpoint': ({ engine, endpointId }, options) =>
-    engine.deliveries.replayEndpoint('w', { endpointId, ...options }),
-  'deliveries.replayEndpoint': ({ engine, endpointId }, options) =>
-    engine.deliveries.replayEndpoint('w', { endpointId }, options),
+  'the options of replays.create': async ({ engine, endpointId }, options) =>
+    (await engine.replays.create('w', { what: 'failed', endpointId }, options)).planned,
 }
 
 const event = { type: 'a.b', workspaceId: 'w', data: {} }

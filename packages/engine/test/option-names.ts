@@ -4,7 +4,6 @@ import { AUDIT_FILTER } from '../src/lib/audit/audit-store.ts'
 import { CHECK_URL_OPTIONS, URL_POLICY_OPTIONS } from '../src/lib/url-policy/check-url.ts'
 import { EVENT_TYPE_FILTER } from '../src/lib/catalog/event-types.ts'
 import { COMMIT_OPTIONS } from '../src/lib/publish/commit.ts'
-import { REPLAY_ENDPOINT_FILTER, REPLAY_ENDPOINT_OPTIONS } from '../src/lib/deliveries/delivery-store.ts'
 import { RETRY_NOW_OPTIONS } from '../src/lib/deliveries/move-delivery.ts'
 import { DELIVERY_LIST_OPTIONS } from '../src/lib/deliveries/delivery-filter.ts'
 import { PAGE_OPTIONS } from '../src/lib/deliveries/delivery-list.ts'
@@ -33,6 +32,7 @@ import { ERASE_STATEMENTS_OPTIONS } from '../src/lib/erasures/create-erasure.ts'
 import { ERASURE_INPUTS } from '../src/lib/erasures/erasure-input.ts'
 import { ERASURE_LIST_OPTIONS } from '../src/lib/erasures/erasure-store.ts'
 import { STEP_ERASURES_OPTIONS } from '../src/lib/erasures/step-erasures.ts'
+import { CREATE_REPLAY_OPTIONS } from '../src/lib/replays/create-replay.ts'
 import { REPLAY_INPUTS } from '../src/lib/replays/replay-input.ts'
 import { REPLAY_LIST_OPTIONS } from '../src/lib/replays/replay-store.ts'
 import { STEP_REPLAYS_OPTIONS } from '../src/lib/replays/step-replays.ts'
@@ -72,6 +72,7 @@ export const OPTION_NAMES = {
   'a replay of missed': REPLAY_INPUTS.missed,
   'a replay of matching': REPLAY_INPUTS.matching,
   'a replay of ids': REPLAY_INPUTS.ids,
+  'the options of replays.create': CREATE_REPLAY_OPTIONS,
   'replays.list': REPLAY_LIST_OPTIONS,
   'engine.worker.stepErasures': STEP_ERASURES_OPTIONS,
   'an erasure of event': ERASURE_INPUTS.event,
@@ -100,6 +101,4 @@ export const OPTION_NAMES = {
   'deliveries.list': DELIVERY_LIST_OPTIONS,
   'deliveries.listEvents': PAGE_OPTIONS,
   'events.list': EVENT_FILTER,
-  'the filter of deliveries.replayEndpoint': REPLAY_ENDPOINT_FILTER,
-  'deliveries.replayEndpoint': REPLAY_ENDPOINT_OPTIONS,
 }

@@ -66,8 +66,10 @@ const CALLS: [
   ['the health check', async ({ inLine }) => inLine.routes.request('/health'), 500],
   [
     'a replay',
-    async ({ inLine }) =>
-      expect(await inLine.deliveries.replayEndpoint('w1', { endpointId })).toEqual({ count: 50, more: false }),
+    async ({ inLine }) => {
+      const { planned } = await inLine.replays.create('w1', { what: 'failed', endpointId })
+      expect([planned, (await inLine.worker.stepReplays()).steps]).toMatchObject([50, [{ endpointId }]])
+    },
     2000,
   ],
   ['a deletion', ({ inLine }) => inLine.endpoints.delete('w1', 'ep_w12'), 1000],

@@ -10,7 +10,6 @@ export const AUDIT_VERBS = [
   'endpoint.rotate_secret',
   'endpoint.reveal_secrets',
   'endpoint.test',
-  'endpoint.replay',
   'delivery.replay',
   'delivery.retry_now',
   'delivery.give_up',

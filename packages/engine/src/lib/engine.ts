@@ -13,6 +13,7 @@ import { createDeliveryStore } from './deliveries/delivery-store.ts'
 import { warnOfDevelopment } from './development-warnings.ts'
 import { createExport } from './export/export-workspace.ts'
 import { createHistoryStores } from './history-stores.ts'
+import { createReplayDelivery } from './replays/replay-delivery.ts'
 import { createReplayStore } from './replays/replay-store.ts'
 import { createErasing } from './erasures/erasure-store.ts'
 import { createEndpoints } from './endpoints/endpoints-by-uid.ts'
@@ -46,7 +47,7 @@ import { createEndpointCache } from './endpoints/endpoint-cache.ts'
 import { resumeHeld } from './backlog/resume-due.ts'
 import { createHeartbeat } from './workers.ts'
 
-// Held rows that enabling, resuming or replaying an endpoint resumes immediately; its timer resumes the others.
+// Held rows that enabling or resuming an endpoint resumes immediately; its timer resumes the others.
 const FIRST_RESUMED = 100
 
 // On a push queue a resumed row becomes due only this long after its message should arrive. If it were due earlier, the
@@ -134,20 +135,19 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
   }
 
   const anyState = createAnyState(db, rowsStart)
-  const deliveries = createDeliveryStore({
+  const store = createDeliveryStore({
     ...settings,
     db,
-    versions,
     logger,
     anyState,
     graceMs,
-    resumeFirst,
     dispatchNow(row, background) {
       endpointCache.forget(row.endpointId)
       inBackground(notifyQueue([messageFor(row)]), background)
     },
     notifyFailed: (row, error) => notifier?.deliveries([{ claim: row, error }]) ?? [],
   })
+  const deliveries = { ...store, replay: createReplayDelivery({ ...settings, db, logger, versions }) }
   const engine: RouteEngine = {
     db,
     endpoints: createEndpoints(

@@ -358,12 +358,7 @@ describe("another workspace's id", () => {
         .filter(([name]) => !idless.test(`.${name}`))
         .map(([name, method]) => ({
           name: `${store}.${name}`,
-          call: (id: string) =>
-            method.apply(methods, [
-              'w2',
-              name === 'replayEndpoint' ? { endpointId: id } : id,
-              ...(args[name] ?? []),
-            ] as never[]),
+          call: (id: string) => method.apply(methods, ['w2', id, ...(args[name] ?? [])] as never[]),
         })),
     )
     calls.push({ name: 'sendTest', call: (id) => engine.sendTest('w2', id) })

@@ -1,5 +1,4 @@
 import { z } from '@hono/zod-openapi'
-import * as bounded from './bounded.ts'
 import { pageOf, pageShape } from './page.ts'
 import { attemptSchema, deliverySchema, traceId } from './schemas.ts'
 
@@ -23,10 +22,3 @@ export const deliveryDetail = deliverySchema
     }),
   })
   .openapi('DeliveryDetail')
-
-export const replayInput = z
-  .strictObject({
-    settledAfter: bounded.isoTime.optional().openapi({ description: 'Failed at this time or later' }),
-    settledBefore: bounded.isoTime.optional().openapi({ description: 'Failed before this time' }),
-  })
-  .openapi('ReplayInput')

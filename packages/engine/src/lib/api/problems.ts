@@ -31,7 +31,8 @@ const MEANINGS = {
     'the key has reached its limit of requests per second, or the workspace or the endpoint that of tests',
   too_many_waiting: 'the workspace has reached its limit of waiting deliveries',
   too_many_idempotency_records: 'the workspace has reached its limit of idempotency records',
-  too_many_replays: 'the workspace has reached its limit of replays that have not ended',
+  too_many_replays:
+    'the workspace has reached its limit of replays that have not ended, or it is too early for the next',
   secret_unreadable: 'a secret could not be decrypted',
   invalid_option: 'the server is misconfigured',
   commit_unconfirmed: 'the write may have taken place: check before you repeat the request',

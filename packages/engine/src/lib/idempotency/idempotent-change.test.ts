@@ -175,7 +175,7 @@ const OTHER: Record<string, object> = {
   'PUT /endpoints-by-uid/{uid}': { description: 'other' },
   'PATCH /endpoints/{id}': { description: 'other' },
   'POST /endpoints/{id}/rotate-secret': { overlapMs: 1000 },
-  'POST /endpoints/{id}/replay': { settledAfter: '2020-01-01T00:00:00Z' },
+  'POST /endpoints/{id}/replay': { rate: 1 },
   'POST /problems/{id}/acknowledge': { by: 'erin' },
   'POST /endpoints/{id}/test/send': { data: { other: true } },
   'POST /replays': { rate: 1 },

@@ -16,8 +16,14 @@ describe('retention while a transaction inserts a delivery of an old event', () 
     [
       'a replay',
       (made: Rig, id: string) => {
-        const taken = { ids: [id], workspaceId: 'w1', endpointId: endpointIdOf(id), guard: raw('1 = 1') }
-        return [insertTaken(made.db, taken, { oldest: undefined, which: 'delivered', retentionMs: DAY }, undefined)]
+        const taken = {
+          ids: [id],
+          workspaceId: 'w1',
+          endpointId: endpointIdOf(id),
+          oldest: undefined,
+          guard: raw('1 = 1'),
+        }
+        return [insertTaken(made.db, taken, { which: 'delivered', retentionMs: DAY }, undefined)]
       },
     ],
     [

@@ -1,5 +1,5 @@
 // Replay jobs: which deliveries they take, each once, and what else happens meanwhile.
-import { claimDueEvents } from '@keepsend/outbox'
+import { claimDueEvents, newEventId } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { drain, replayRig } from './replays.ts'
 
@@ -31,6 +31,23 @@ const sentIds = (made: Awaited<ReturnType<typeof replayRig>>) =>
   made.sender.requests.map(({ headers }) => String(headers['webhook-id'])).toSorted()
 
 describe('a replay of failed deliveries', () => {
+  it('takes what was given up, and nothing that was cancelled', async () => {
+    const made = await replayRig()
+    const { id } = await made.addEndpoint()
+    const [given, cancelled] = [newEventId(), newEventId()]
+    for (const eventId of [given, cancelled])
+      await made.engine.publish({ id: eventId, type: 'a', workspaceId: 'w1', data: {} })
+    await made.engine.deliveries.giveUp('w1', `${given}.${id}`)
+    await made.engine.cancelEvent('w1', cancelled)
+    await made.age()
+    made.accept()
+    expect(await made.create({ ...FAILED, endpointId: id })).toMatchObject({ planned: 1 })
+    await made.step()
+    await drain(made)
+    expect(sentIds(made)).toEqual([given])
+    expect(await made.rows()).toMatchObject([{ id: `${cancelled}.${id}`, lastError: 'cancelled' }])
+  })
+
   it('sends each again under its webhook-id, and is completed with its last step', async () => {
     const made = await failed(3)
     const before = sentIds(made)

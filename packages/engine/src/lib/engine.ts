@@ -13,8 +13,7 @@ import { warnOfDevelopment } from './development-warnings.ts'
 import { createCancelEvent } from './events/cancel-event.ts'
 import { createEventStore } from './events/event-store.ts'
 import { createHistoryStores } from './history-stores.ts'
-import { createReplayStore } from './replays/replay-store.ts'
-import { createErasing } from './erasures/erasure-store.ts'
+import { createJobStores } from './job-stores.ts'
 import { createEndpoints } from './endpoints/endpoints-by-uid.ts'
 import { createSendTest } from './delivery/send-test.ts'
 import type { Engine } from './engine-api.ts'
@@ -159,8 +158,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     ...createHistoryStores({ db, logger }, settings.history),
     cancelEvent: createCancelEvent(db, settings.history, logger),
     audit: createAuditStore(db, settings.auditRetentionMs),
-    replays: createReplayStore(db, { ...settings, logger, deliveries }),
-    ...createErasing(db, { logger, forget: (id) => endpointCache.forget(id) }),
+    ...createJobStores({ ...settings, db, logger, deliveries, forget: (id) => endpointCache.forget(id) }),
     counters,
     logger,
     worker: createEngineWorker({

@@ -7,6 +7,8 @@ export { MAX_CONTENT_TYPE_LENGTH, contentTypeProblem } from './lib/content-type.
 export { shareInstances, sharedByCopies } from './lib/copies.ts'
 export { onlyRow, rowsAs } from './lib/database.ts'
 export type { Dialect, KeyRange, NewestInLine, Payload, Picked, RowsInOrder, Stored, Which } from './lib/dialect.ts'
+export type { EraseRows } from './lib/erase.ts'
+export { eraseStatement, rowsToErase } from './lib/erase.ts'
 export { isLockTimeout, isNullRefused } from './lib/errors.ts'
 export { eventIdTime, firstEventIdAt, isEventId, utf8Bytes } from './lib/event.ts'
 export { lookOnBehind } from './lib/hold.ts'

@@ -13,9 +13,8 @@ import { createDeliveryStore } from './deliveries/delivery-store.ts'
 import { warnOfDevelopment } from './development-warnings.ts'
 import { createExport } from './export/export-workspace.ts'
 import { createHistoryStores } from './history-stores.ts'
+import { createJobStores } from './job-stores.ts'
 import { createReplayDelivery } from './replays/replay-delivery.ts'
-import { createReplayStore } from './replays/replay-store.ts'
-import { createErasing } from './erasures/erasure-store.ts'
 import { createEndpoints } from './endpoints/endpoints-by-uid.ts'
 import { createSendTest } from './delivery/send-test.ts'
 import type { Engine } from './engine-api.ts'
@@ -166,8 +165,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     ...createHistoryStores({ db, logger, deliveries }, settings.history),
     export: createExport({ ...settings, db, logger, anyState, stores: () => engine }),
     audit: createAuditStore(db, settings.auditRetentionMs),
-    replays: createReplayStore(db, { ...settings, logger, deliveries, versions }),
-    ...createErasing(db, { logger, forget: (id) => endpointCache.forget(id) }),
+    ...createJobStores({ ...settings, db, logger, deliveries, versions, forget: (id) => endpointCache.forget(id) }),
     counters,
     logger,
     worker: createEngineWorker({

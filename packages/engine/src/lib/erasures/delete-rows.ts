@@ -1,5 +1,5 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
+import { type SqlText, eraseStatement, raw, rowsToErase, sqlText } from '@keepsend/outbox/internal'
 import { lockDeliveries } from '../backlog/locks.ts'
 import { deleteEventsStatements } from '../history/delete-events.ts'
 import type { Job } from './erasure-job.ts'
@@ -21,13 +21,14 @@ export function deleteDeliveries(
   job: Pick<Job, 'id' | 'workspaceId' | 'createdAt'>,
   rows: readonly Referring[],
 ): SqlText[] {
-  const ids = db.dialect.keys(rows.map(({ id }) => id))
-  const mine = sqlText`id ${ids} and workspace_id = ${job.workspaceId}`
-  const attempts = sqlText`delivery_id ${ids} and workspace_id = ${job.workspaceId}`
+  const { workspaceId } = job
+  const ids = rows.map(({ id }) => id)
+  const mine = rowsToErase(db, { workspaceId, ids })
+  const attempts = sqlText`delivery_id ${db.dialect.keys(ids)} and workspace_id = ${workspaceId}`
   return [
     ...lockDeliveries(
       db,
-      rows.map(({ id }) => ({ id, gen: 0 })),
+      ids.map((id) => ({ id, gen: 0 })),
     ),
     countDeleted(job, {
       deliveries: sqlText`from pending_events where ${mine}`,
@@ -36,7 +37,7 @@ export function deleteDeliveries(
       attempts: sqlText`from keepsend_attempts where ${attempts}`,
     }),
     sqlText`delete from keepsend_attempts where ${attempts}`,
-    sqlText`delete from pending_events where ${mine}`,
+    eraseStatement(db, { workspaceId, ids }),
     ...deleteUnusedPayloads(db, rows),
   ]
 }

@@ -1,5 +1,5 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type SqlText, eventRange, sqlText } from '@keepsend/outbox/internal'
+import { type SqlText, eraseStatement, rowsToErase, sqlText } from '@keepsend/outbox/internal'
 import { deleteEventsStatements } from '../history/delete-events.ts'
 import { countDeleted } from './delete-rows.ts'
 import type { Job } from './erasure-job.ts'
@@ -11,7 +11,8 @@ export function eventStatements(
   job: Pick<Job, 'id' | 'workspaceId' | 'what' | 'target' | 'fromId' | 'toId' | 'createdAt'>,
 ): SqlText[] {
   const { workspaceId, target } = job
-  const ofRows = sqlText`from pending_events where ${eventRange(target)} and workspace_id = ${workspaceId}`
+  const rows = { workspaceId, eventId: target }
+  const ofRows = sqlText`from pending_events where ${rowsToErase({ dialect }, rows)}`
   const ofAttempts = sqlText`
     from keepsend_attempts where delivery_id > ${`${target}.`} and delivery_id < ${`${target}/`} and workspace_id = ${workspaceId}`
   const ofEvent = sqlText`from keepsend_events where id = ${target} and workspace_id = ${workspaceId}`
@@ -29,7 +30,7 @@ export function eventStatements(
     sqlText`
     delete from keepsend_payloads where id ${dialect.among(sqlText`
       select payload_id ${ofRows} and payload_id is not null union select payload_id ${ofEvent}`)}`,
-    sqlText`delete ${ofRows}`,
+    eraseStatement({ dialect }, rows),
     ...deleteEventsStatements(
       { dialect },
       sqlText`select event.id, event.workspace_id from keepsend_events as event

@@ -4,7 +4,7 @@ import { TIME_RANGE, checkTimes } from '../time-range.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 
 /**
- * What to erase of a workspace. It is named, so that an id that is undefined by mistake never erases a workspace. Times are
+ * The rows of a workspace to erase. Their kind is named, so that an id that is undefined by mistake never erases a workspace. Times are
  * milliseconds since the epoch.
  */
 export type ErasureInput = EraseEvent | EraseEndpoint | EraseRange | EraseWorkspace

@@ -4,7 +4,7 @@ import { readByIndex } from '../history/read-by-index.ts'
 
 /** A part of an erasure: one table, in the order of its keys. */
 export interface WalkPage {
-  /** What deletes the rows of the page; none: it has no rows. */
+  /** The statements that delete the rows of the page; none: it has no rows. */
   statements: SqlText[]
   /** Where the next page begins. */
   after: string

@@ -12,7 +12,7 @@ import { type WalkPage, drain, scan } from './walk.ts'
 export type Walk = (db: OutboxDatabase, job: Job, after: string) => Promise<WalkPage>
 
 /**
- * What each kind of erasure deletes, in this order: deliveries first, so that no settle adds an attempt behind the walk over
+ * The tables that each kind of erasure walks, in this order: deliveries first, so that no settle adds an attempt behind the walk over
  * attempts. `docs/erasure.md` has the same as a table, and a test compares them with the tables of the schema.
  */
 export const WALKS: Readonly<Record<Job['what'], readonly Walk[]>> = {

@@ -168,8 +168,8 @@ function checkOlderVersion(type: string, version: OlderVersion): void {
   } catch (error) {
     throw invalid(`${type}: ${messageOf(error)}`)
   }
-  const { label, schema, convert, jsonSchema } = version
-  if (typeof convert !== 'function') throw invalid(`${type}: version ${label} must have a function convert`)
+  const { label, schema, jsonSchema } = version
+  if (typeof version.convert !== 'function') throw invalid(`${type}: version ${label} must have a function convert`)
   if (schema !== undefined && !isStandard(schema))
     throw invalid(
       `schema of ${type} in version ${label} must follow Standard Schema, as those of zod, valibot and arktype do`,

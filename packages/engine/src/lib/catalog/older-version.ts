@@ -71,6 +71,8 @@ export class DefinedEvent<Schema extends EventSchema, Oldest> implements EventDe
     label: string,
     older: { schema?: EventSchema | undefined; jsonSchema?: object | undefined; convert: (newer: never) => object },
   ): object {
-    return new DefinedEvent({ ...this, older: [...(this.older ?? []), { label, ...older }] })
+    // Whatever the definition has, so that `defineEvents` can refuse a property that it does not know.
+    const definition: EventDefinition<Schema> = Object.assign({}, this)
+    return new DefinedEvent({ ...definition, older: [...(this.older ?? []), { label, ...older }] })
   }
 }

@@ -4,19 +4,13 @@ export type { AuditEntry, AuditFilter, AuditStore } from './lib/audit/audit-stor
 export type { AuditVerb } from './lib/audit-verbs.ts'
 export type { PauseOptions } from './lib/backlog/pause.ts'
 export type { ResumeHeldOptions, ResumeHeldResult, ResumedDelivery } from './lib/backlog/resume-due.ts'
-export type {
-  CatalogVersionsOption,
-  EventCatalog,
-  EventDefinition,
-  EventDefinitions,
-  EventOf,
-  EventSchema,
-} from './lib/catalog/event-catalog.ts'
+export type { AsSent, DefinedEvent } from './lib/catalog/defined-event.ts'
+export type { CatalogVersionsOption, EventCatalog, EventOf } from './lib/catalog/event-catalog.ts'
 export { defineEvents, event } from './lib/catalog/event-catalog.ts'
+export type { EventDefinition, EventDefinitions, EventSchema, OlderVersion } from './lib/catalog/event-definition.ts'
 export { eventDeclarations } from './lib/catalog/event-declarations.ts'
 export type { EventType, EventTypeFilter, EventTypeVersion } from './lib/catalog/event-types.ts'
 export type { JsonSchema } from './lib/catalog/json-schema.ts'
-export type { AsSent, DefinedEvent, OlderVersion } from './lib/catalog/older-version.ts'
 export { consoleLogger } from './lib/console-logger.ts'
 export type {
   BasicAuth,

@@ -27,6 +27,8 @@ function hexAgo(): string {
 const sent = ({ sender }: Made) =>
   sender.requests.map(({ headers, body }) => [headers['webhook-version'], (JSON.parse(body) as { data: unknown }).data])
 
+const byVersion = (made: Made) => sent(made).toSorted(([one], [other]) => String(one).localeCompare(String(other)))
+
 const payloads = (made: Made) => made.count('keepsend_payloads')
 
 describe('a replay of a delivered delivery', () => {
@@ -49,7 +51,7 @@ describe('a replay of a delivered delivery', () => {
     await made.engine.endpoints.update('w1', older ?? '', { eventVersion: '2026-11' })
     for (const id of made.ids) await made.engine.deliveries.replay('w1', `${made.eventId}.${id}`)
     await made.work()
-    expect(sent(made).toSorted()).toEqual([
+    expect(byVersion(made)).toEqual([
       ['2026-03', SENT['2026-03']],
       ['2026-11', SENT['2026-11']],
     ])
@@ -64,7 +66,7 @@ describe('a replay job', () => {
       await made.step()
       await drain(made)
     }
-    expect(sent(made).toSorted()).toEqual([
+    expect(byVersion(made)).toEqual([
       ['2026-01', SENT['2026-01']],
       ['2026-11', SENT['2026-11']],
     ])

@@ -7,7 +7,8 @@ import { maxInlineRows } from './payload.ts'
 import { rowId } from './row-id.ts'
 import { type Due, type Schedule, dueAndReady, isAhead, offTheClock, scheduleColumns } from './schedule.ts'
 import { type SqlText, clock, joined, raw, sqlText } from './statement.ts'
-import { type PayloadVersions, versionColumns } from './versions.ts'
+import { versionColumns } from './version-columns.ts'
+import type { PayloadVersions } from './versions.ts'
 
 // Both sources of a new row's columns below use this order. `gen` begins at the database's clock: earlier lives of a
 // deleted row had lower ones, on the assumption that decision 050 names.

@@ -1,17 +1,11 @@
-import type { PayloadCopy, PayloadVersions } from '@keepsend/outbox/internal'
+import type { PayloadCopy } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import type { PreparedEvent } from '../publish/event.ts'
+import type { EventVersions, PreparedEvent } from '../publish/event.ts'
 import { type OnMisfit, convertDown } from './convert.ts'
 import type { EventCatalog } from './event-catalog.ts'
+import type { OlderVersion } from './event-definition.ts'
 import type { Validation } from './event-validator.ts'
-import type { OlderVersion } from './older-version.ts'
-
-/** The labels of an event, and of the copies that were converted from it. */
-export interface EventVersions extends PayloadVersions {
-  /** The label of endpoints that were made without one. */
-  oldest: string
-}
 
 /** A payload as a delivery or a record has it. */
 export interface VersionedPayload {

@@ -2,8 +2,7 @@ import { EngineError } from '../errors.ts'
 import { parseAsWritten, withDigitsOf } from '../formats/exact-json.ts'
 import { listProblems } from '../formats/listed-problems.ts'
 import { envelope } from '../publish/event.ts'
-import type { EventDefinition } from './event-catalog.ts'
-import type { OlderVersion } from './older-version.ts'
+import type { EventDefinition, OlderVersion } from './event-definition.ts'
 import { resultNow, runSchema } from './run-schema.ts'
 
 /** Handles the result of a converter that does not fit the schema of its version. @default it is refused */

@@ -4,42 +4,16 @@ import { EngineError } from '../errors.ts'
 import { listProblems } from '../formats/listed-problems.ts'
 import { MAX_NAME_LENGTH, OWN_TYPES, type WebhookEvent, isName } from '../publish/event.ts'
 import { versionsOfData } from './convert.ts'
-import { type AsSent, DefinedEvent, OLDER_VERSION_OPTIONS, type OlderVersion } from './older-version.ts'
+import { type AsSent, DefinedEvent } from './defined-event.ts'
+import {
+  EVENT_DEFINITION_OPTIONS,
+  type EventDefinition,
+  type EventDefinitions,
+  type EventSchema,
+  OLDER_VERSION_OPTIONS,
+  type OlderVersion,
+} from './event-definition.ts'
 import { resultNow, runSchema } from './run-schema.ts'
-
-/** A schema for the `data` of an event, of any vendor that follows Standard Schema: zod, valibot, arktype, … */
-export type EventSchema = StandardSchemaV1<unknown, object>
-
-/** The entry of a catalog for one type of event. */
-export interface EventDefinition<Schema extends EventSchema = EventSchema> {
-  /** Validates the `data` of each event; its output is what is stored and sent. */
-  schema: Schema
-  /** For people: at most 1,000 characters. */
-  description?: string | undefined
-  /** Data as the app publishes it, at most 10,000 characters of JSON. Receivers are shown the output of the schema for it. */
-  example?: StandardSchemaV1.InferInput<Schema> | undefined
-  /** Whether new receivers should use another type; it is still published. @default false */
-  deprecated?: boolean | undefined
-  /**
-   * The JSON Schema (2020-12) of the data as it is sent. @default that of the schema, if its vendor follows Standard JSON
-   * Schema: zod 4.2, arktype 2.1.28, valibot through `toStandardJsonSchema` of `@valibot/to-json-schema`
-   */
-  jsonSchema?: object | undefined
-  /** Its older versions, the newest of them first: {@link DefinedEvent.olderVersion} adds them, and compares their types. @default none */
-  older?: readonly OlderVersion[] | undefined
-}
-
-/** The definitions of a catalog, by type. */
-export type EventDefinitions = Readonly<Record<string, EventDefinition>>
-
-const EVENT_DEFINITION_OPTIONS = {
-  schema: 'any',
-  description: 'text',
-  example: 'any or null',
-  deprecated: 'boolean',
-  jsonSchema: 'object',
-  older: 'list',
-} satisfies OptionNames<EventDefinition>
 
 const MAX_TYPES = 1000
 const MAX_DESCRIPTION = 1000
@@ -168,8 +142,8 @@ function checkOlderVersion(type: string, version: OlderVersion): void {
   } catch (error) {
     throw invalid(`${type}: ${messageOf(error)}`)
   }
-  const { label, schema, convert, jsonSchema } = version
-  if (typeof convert !== 'function') throw invalid(`${type}: version ${label} must have a function convert`)
+  const { label, schema, jsonSchema } = version
+  if (typeof version.convert !== 'function') throw invalid(`${type}: version ${label} must have a function convert`)
   if (schema !== undefined && !isStandard(schema))
     throw invalid(
       `schema of ${type} in version ${label} must follow Standard Schema, as those of zod, valibot and arktype do`,

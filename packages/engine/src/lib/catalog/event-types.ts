@@ -2,7 +2,8 @@ import type { OptionNames } from '@keepsend/outbox/internal'
 import type { Logger } from '../logger.ts'
 import { shapesOf } from './catalog-versions.ts'
 import { versionsOfData } from './convert.ts'
-import { type EventCatalog, type EventDefinition, exampleOf } from './event-catalog.ts'
+import { type EventCatalog, exampleOf } from './event-catalog.ts'
+import type { EventDefinition } from './event-definition.ts'
 import { type JsonSchema, jsonSchemaOf } from './json-schema.ts'
 
 /** A type of event, as the catalog shows it to receivers. */

@@ -1,6 +1,5 @@
 import type { StandardJSONSchemaV1 } from '@standard-schema/spec'
-import type { EventSchema } from './event-catalog.ts'
-import type { OlderVersion } from './older-version.ts'
+import type { EventSchema, OlderVersion } from './event-definition.ts'
 
 /** A JSON Schema, as an object of JSON. */
 export interface JsonSchema {

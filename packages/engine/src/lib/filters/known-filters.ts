@@ -1,7 +1,6 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { sqlText } from '@keepsend/outbox/internal'
+import { type PayloadVersions, sqlText } from '@keepsend/outbox/internal'
 import { type Logger, errorFields } from '../logger.ts'
-import type { PreparedEvent } from '../publish/event.ts'
 import { type Condition, readFilter } from './content-filter.ts'
 import { bodyOf, matches } from './evaluate.ts'
 
@@ -23,7 +22,13 @@ export interface KnownFilters {
   learn(workspaceId: string, maxAgeMs: number): void
 }
 
-type EvaluatedEvent = Pick<PreparedEvent, 'workspaceId' | 'payload' | 'contentType' | 'versions'>
+interface EvaluatedEvent {
+  workspaceId: string
+  payload: string
+  contentType: string | null
+  /** `oldest`: the label of endpoints that were made without one. */
+  versions?: (PayloadVersions & { oldest: string }) | undefined
+}
 
 interface Known {
   readAt: number

@@ -9,10 +9,9 @@ import {
   raw,
   sqlText,
 } from '@keepsend/outbox/internal'
-import type { EventVersions } from '../catalog/catalog-versions.ts'
 import { EngineError } from '../errors.ts'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
-import { type PreparedEvent, type WebhookEvent, prepareEvent } from './event.ts'
+import { type EventVersions, type PreparedEvent, type WebhookEvent, prepareEvent } from './event.ts'
 import { carriedSchedule, readCarried } from './event-times.ts'
 import { inTime } from '../in-time.ts'
 import { type Logger, errorFields } from '../logger.ts'

@@ -1,13 +1,13 @@
 import { newEventId } from '@keepsend/outbox'
 import {
   type OptionNames,
+  type PayloadVersions,
   type Schedule,
   createOptionChecks,
   isEventId,
   messageOf,
   utf8Bytes,
 } from '@keepsend/outbox/internal'
-import type { EventVersions } from '../catalog/catalog-versions.ts'
 import { EngineError } from '../errors.ts'
 import { isoTime, readSchedule } from './event-times.ts'
 import { invalid, kindOf, show } from './invalid-event.ts'
@@ -68,6 +68,12 @@ interface RawEvent<Type extends string> extends AnyEvent<Type> {
   data?: undefined
   /** Sent unchanged, instead of the envelope `{ type, timestamp, data }`. */
   raw: RawBody
+}
+
+/** The labels of an event, and of the copies that were converted from it. */
+export interface EventVersions extends PayloadVersions {
+  /** The label of endpoints that were made without one. */
+  oldest: string
 }
 
 /** A validated event with its id and its payload: from here on the bytes do not change. */

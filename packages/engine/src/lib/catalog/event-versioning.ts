@@ -1,8 +1,8 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import type { CatalogVersions } from '../catalog/catalog-versions.ts'
-import { createKnownLabels } from '../catalog/known-labels.ts'
 import type { Logger } from '../logger.ts'
-import { type PreparedEvent, errorAt } from './event.ts'
+import { type PreparedEvent, errorAt } from '../publish/event.ts'
+import type { CatalogVersions } from './catalog-versions.ts'
+import { createKnownLabels } from './known-labels.ts'
 
 /** Adds the versions of their payloads to events, in the labels that endpoints of their workspace have. */
 export interface EventVersioning {

@@ -1,25 +1,5 @@
-import type { OptionNames } from '@keepsend/outbox/internal'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { EventDefinition, EventSchema } from './event-catalog.ts'
-
-/** An older version of the data of an event. */
-export interface OlderVersion {
-  /** One of the `versions` of {@link defineEvents}. */
-  label: string
-  /** Validates the result of `convert`; its output is what is sent. It must be synchronous. @default nothing is validated */
-  schema?: EventSchema | undefined
-  /** Makes it from the data of the next newer version, as that is sent: a `Date` is a text by then. It must be synchronous. */
-  convert(newer: object): object
-  /** As that of {@link EventDefinition}. @default that of the schema */
-  jsonSchema?: object | undefined
-}
-
-export const OLDER_VERSION_OPTIONS = {
-  label: 'text',
-  schema: 'any',
-  convert: 'function',
-  jsonSchema: 'object',
-} satisfies OptionNames<OlderVersion>
+import type { EventDefinition, EventSchema, OlderVersion } from './event-definition.ts'
 
 /** Data as it is sent: JSON calls `toJSON`. */
 export type AsSent<Data> = Data extends { toJSON(): infer Json }
@@ -71,6 +51,8 @@ export class DefinedEvent<Schema extends EventSchema, Oldest> implements EventDe
     label: string,
     older: { schema?: EventSchema | undefined; jsonSchema?: object | undefined; convert: (newer: never) => object },
   ): object {
-    return new DefinedEvent({ ...this, older: [...(this.older ?? []), { label, ...older }] })
+    // Whatever the definition has, so that `defineEvents` can refuse a property that it does not know.
+    const definition: EventDefinition<Schema> = Object.assign({}, this)
+    return new DefinedEvent({ ...definition, older: [...(this.older ?? []), { label, ...older }] })
   }
 }

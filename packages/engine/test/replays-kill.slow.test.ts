@@ -54,4 +54,4 @@ it('two processes that are killed at every statement send each delivery of a job
   })
   const sent = made.sender.requests.map(({ headers }) => String(headers['webhook-id']))
   expect(sent.toSorted()).toEqual(events.toSorted())
-}, 180_000)
+}, 300_000)

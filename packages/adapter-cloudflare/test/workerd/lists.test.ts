@@ -39,7 +39,13 @@ async function beside(neighbours: number) {
     await db.run(sqlText`update keepsend_endpoints set id = ${id} where id = ${endpoint.id}`)
   }
   // As on Node: rows are ready in their lanes.
-  const inLine = createEngine({ db, queue: { send: () => Promise.resolve() }, secrets: TEST_KEYS })
+  const inLine = createEngine({
+    db,
+    queue: { send: () => Promise.resolve() },
+    secrets: TEST_KEYS,
+    // The rows failed in 1970.
+    failedRetentionMs: 1e14,
+  })
   meter.read()
   return { db, inLine, dispatching, read: meter.read }
 }

@@ -2,7 +2,7 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { type SqlText, firstEventIdAt, sqlText } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 
-/** What `oncePerMs` of a new job asks for. */
+/** A new job with `oncePerMs`. */
 export interface OncePer {
   workspaceId: string
   /** Empty: several endpoints. */

@@ -22,7 +22,7 @@ interface ReplayDeliveryDeps extends ActionDeps {
 
 /**
  * Sends one settled delivery again: a job of one id, which makes its only step in the transaction that creates it. The delivery is
- * due at once, whatever its endpoint takes now. If it is not sent, the job is refused as a whole.
+ * due now, whatever its endpoint takes. If it is not sent, the job is refused as a whole.
  */
 export function createReplayDelivery(deps: ReplayDeliveryDeps): ReplayDelivery {
   const { db, history, versions } = deps

@@ -34,7 +34,7 @@ export function sourceOf(deps: SourceDeps, job: Searched): ReplaySource {
   }
 }
 
-/** What is inserted again with this history: without events there is nothing to insert it from. */
+/** The deliveries that a job inserts again with this history: without events there is nothing to insert them from. */
 export function insertsOf(
   history: HistoryOptions | undefined,
   which: InsertedAgain['which'],

@@ -1,7 +1,9 @@
 // Erasures: what each kind deletes, what stays, and that nothing comes back.
 import { claimDueEvents, newEventId } from '@keepsend/outbox'
+import { eventIdTime } from '@keepsend/outbox/internal'
 import { describe, expect, it } from 'vitest'
 import { type ErasureInput, insertQueuedEvent } from '../src/index.ts'
+import { catalog, created } from './catalog-versions.ts'
 import { erasureRig } from './erasures.ts'
 
 const CANARY = 'canary-5d1f'
@@ -292,4 +294,32 @@ describe('what was erased', () => {
     const target = { db: made.db, rowsStart: 'now' } as const
     expect(await insertQueuedEvent(target, { eventId, type: 'a', workspaceId: 'w1', data: {} })).toHaveLength(1)
   })
+})
+
+describe('the copies of an event in other versions', () => {
+  it.each(['event', 'range', 'workspace'] as const)(
+    'are deleted by the erasure of the %s, and those of others are not',
+    async (what) => {
+      const made = await erasureRig({ catalog })
+      for (const workspaceId of ['w1', 'w2'])
+        for (const eventVersion of ['2026-01', '2026-11']) await made.addEndpoint({ workspaceId, eventVersion })
+      const publish = async (workspaceId: string, id: string): Promise<string> =>
+        (await made.engine.publish({ ...created(id), workspaceId })).eventId
+      const eventId = await publish('w1', CANARY)
+      await publish('w2', OTHER)
+      // Delivered, so only the records of the events refer to their payloads.
+      expect(await made.work()).toHaveLength(4)
+      const others = await made.count('keepsend_payloads')
+      expect(await made.found(CANARY)).toEqual(['keepsend_payloads'])
+      const until = eventIdTime(eventId) + 1
+      const inputs: ErasureInput[] = [
+        { what: 'event', workspaceId: 'w1', eventId },
+        { what: 'range', workspaceId: 'w1', until },
+        { what: 'workspace', workspaceId: 'w1' },
+      ]
+      for (const input of inputs) if (input.what === what) await made.erase(input)
+      expect(await made.found(CANARY)).toEqual([])
+      expect(await made.count('keepsend_payloads')).toBe(others / 2)
+    },
+  )
 })

@@ -91,6 +91,8 @@ export interface Dialect {
   object(key: SqlText, value: SqlText, from: SqlText): SqlText
   /** A number of a JSON object; null: it has no such key, or there is no object. */
   entryOf(object: SqlText, key: SqlText): SqlText
+  /** The whole numbers among the values of a JSON object, as a select; of null none. */
+  valuesOf(object: SqlText): SqlText
   /**
    * An insert of the rows of an event, together with its record. On SQLite the record is a statement after it.
    *

@@ -6,10 +6,10 @@ import type { Job } from './erasure-job.ts'
 
 type Database = Pick<OutboxDatabase, 'dialect'>
 
-/** Rows of a page, with the payloads that they refer to. */
+/** Rows of a page, with the payloads that they refer to: of an event also those of its copies in other versions. */
 export interface Referring {
   id: string
-  payloadId: number | null
+  payloadIds: readonly number[]
 }
 
 /**
@@ -73,7 +73,7 @@ export function countDeleted(
 
 /** Scalar queries: for `not exists` a planner would make a join. */
 function deleteUnusedPayloads({ dialect }: Database, rows: readonly Referring[]): SqlText[] {
-  const ids = [...new Set(rows.flatMap(({ payloadId }) => payloadId ?? []))]
+  const ids = [...new Set(rows.flatMap(({ payloadIds }) => payloadIds))]
   if (ids.length === 0) return []
   const unused = sqlText`
     select stored.id from ${dialect.rows('listed', ids, { id: ['integer', (id) => id] })}
@@ -84,6 +84,7 @@ function deleteUnusedPayloads({ dialect }: Database, rows: readonly Referring[])
         ${dialect.first(1)}) is null
       and (
         select event.id from keepsend_events as event
-        where event.id = stored.event_id and event.payload_id = stored.id ${dialect.first(1)}) is null`
+        where event.id = stored.event_id
+          and (event.payload_id = stored.id or event.copies is not null and stored.version is not null) ${dialect.first(1)}) is null`
   return [sqlText`delete from keepsend_payloads where id ${dialect.among(unused)}`]
 }

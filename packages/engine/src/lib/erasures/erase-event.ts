@@ -29,7 +29,8 @@ export function eventStatements(
     // Each workspace has its own payload of an id.
     sqlText`
     delete from keepsend_payloads where id ${dialect.among(sqlText`
-      select payload_id ${ofRows} and payload_id is not null union select payload_id ${ofEvent}`)}`,
+      select payload_id ${ofRows} and payload_id is not null union select payload_id ${ofEvent}
+      union ${dialect.valuesOf(sqlText`(select copies ${ofEvent})`)}`)}`,
     eraseStatement({ dialect }, rows),
     ...deleteEventsStatements(
       { dialect },

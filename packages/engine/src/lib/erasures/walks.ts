@@ -58,7 +58,9 @@ export async function deliveriesPage(
 }
 
 function referringOf(row: Row & { key: string }): Referring {
-  return { id: row.key, payloadId: row['payloadId'] === null ? null : Number(row['payloadId']) }
+  const copies = typeof row['copies'] === 'string' ? (JSON.parse(row['copies']) as Record<string, number>) : {}
+  const own = row['payloadId'] === null ? [] : [Number(row['payloadId'])]
+  return { id: row.key, payloadIds: [...own, ...Object.values(copies)] }
 }
 
 async function deliveries(db: OutboxDatabase, job: Job, after: string): Promise<WalkPage> {
@@ -99,7 +101,7 @@ async function events(db: OutboxDatabase, job: Job, after: string): Promise<Walk
   })
   const page = await scan(db, {
     key: raw('id'),
-    also: raw(', payload_id as "payloadId"'),
+    also: raw(', payload_id as "payloadId", copies as "copies"'),
     from: sqlText`keepsend_events ${db.dialect.by('keepsend_events_workspace')} where ${where}`,
     order: oldestFirst,
     wanted: coversEvent(job),

@@ -61,7 +61,7 @@ export async function eventsPage(db: OutboxDatabase, at: At): Promise<ExportPage
   const { rows } = await readByIndex<Row & { id: string }>(
     db,
     sqlText`
-    select ${eventRows.except(['payloadId'], 'event')}, (
+    select ${eventRows.except(['payloadId', 'copies'], 'event')}, (
       select stored.payload from keepsend_payloads as stored where stored.id = event.payload_id and stored.event_id = event.id) as "payload"
     from (
       select * from keepsend_events ${dialect.by('keepsend_events_workspace')}

@@ -37,6 +37,7 @@ export const sqliteDialect: Dialect = {
   object: (key, value, from) => sqlText`(select json_group_object(${key}, ${value}) from ${from})`,
   // Not `->>`, which takes a label that begins with a digit for a position.
   entryOf: (object, key) => sqlText`(select entry.value from json_each(${object}) as entry where entry.key = ${key})`,
+  valuesOf: (object) => sqlText`select entry.value from json_each(${object}) as entry`,
   insertRecorded,
   elements: (alias, list) => sqlText`json_each(${list}) as ${raw(alias)}`,
   rows,

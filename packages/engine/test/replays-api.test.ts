@@ -295,7 +295,8 @@ describe('a replay that may be made once in a time', () => {
     const refused = all.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
     expect(refused).toEqual(Array(3).fill(expect.objectContaining({ code: 'too_many_replays' })))
     expect(await made.count('keepsend_replays')).toBe(1)
-    expect(await made.engine.replays.create('w1', { ...input, dryRun: true })).toMatchObject({ planned: 2 })
+    const create = made.engine.replays.create as (...args: unknown[]) => Promise<unknown>
+    expect(await create('w1', { ...input, dryRun: true }, HOUR)).toMatchObject({ planned: 2 })
   })
 
   it('is decided in its transaction: another was made and has ended since it looked', async () => {

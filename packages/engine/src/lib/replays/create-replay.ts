@@ -21,6 +21,7 @@ export interface CreateReplayDeps extends SourceDeps {
   logger: Logger
 }
 
+/** Options of making a job. */
 export interface CreateReplayOptions extends ByOption {
   /**
    * Refuses the job if another of the same endpoint, or of several endpoints together, was made less than this many ms ago by the
@@ -64,7 +65,7 @@ export async function createReplay(
   if (selection.what !== 'ids' && selection.endpointId !== undefined)
     await requireEndpoint(db, { workspaceId, endpointId })
   const { now, sinceAt, untilAt } = await rangeOf(deps, workspaceId, selection)
-  const recent = oncePerMs === undefined ? undefined : { workspaceId, endpointId, oncePerMs, now }
+  const recent = dryRun || oncePerMs === undefined ? undefined : { workspaceId, endpointId, oncePerMs, now }
   // Before the deliveries are counted, and again in the transaction.
   const tooEarly = recent && (await findRecent(db, recent))
   if (tooEarly) throw tooEarly

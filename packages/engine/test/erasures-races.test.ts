@@ -56,7 +56,8 @@ const WHOLE = {
   left: { keepsend_audit: 1, keepsend_erasures: 1 },
 }
 
-describe('an erasure', () => {
+// Each looks at every table after each step.
+describe('an erasure', { timeout: 180_000 }, () => {
   it('is run by two engines as by one, and deletes at most 100 rows of a table in one step', async () => {
     const two = await twoEngines()
     const { made, other } = two

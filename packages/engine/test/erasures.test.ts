@@ -70,7 +70,10 @@ async function erase(made: World, input: ErasureInput) {
   return erased
 }
 
-describe('an erasure', () => {
+// Each looks at every table, several times.
+const SLOW = { timeout: 180_000 }
+
+describe('an erasure', SLOW, () => {
   it('of a workspace says first how many unsettled deliveries it drops, and leaves no row of it', async () => {
     const made = await world()
     expect(await made.found(CANARY)).toContain('keepsend_payloads')
@@ -79,7 +82,8 @@ describe('an erasure', () => {
     expect(erased).toMatchObject({ planned: 5, unsettled: 4, attempts: 5, events: 8, answers: 1 })
     expect(await made.found(CANARY)).toEqual([])
     expect(await made.found(made.mine.endpointId)).toEqual([])
-    for (const eventId of made.mine.eventIds) expect(await made.found(eventId)).toEqual([])
+    const isOfEvent = (value: unknown) => made.mine.eventIds.some((eventId) => String(value).includes(eventId))
+    expect(await made.matching(isOfEvent)).toEqual({})
     // The action itself, the tombstone, and the record without its answer.
     expect(await made.matching((value) => value === 'w1')).toEqual({
       keepsend_audit: 1,
@@ -223,7 +227,7 @@ describe('an erasure', () => {
   })
 })
 
-describe('what was erased', () => {
+describe('what was erased', SLOW, () => {
   it('does not come back by a message without rows, or by a publish under its id', async () => {
     const made = await world()
     const target = { db: made.db, rowsStart: 'now', recordsEvents: true } as const

@@ -10,8 +10,8 @@ export async function erasureRig(options: Parameters<typeof rig>[0] = {}) {
   const tables = async (): Promise<string[]> => {
     const rows = await made.select(
       made.db.dialect.name === 'postgres'
-        ? `select table_name as name from information_schema.tables
-           where table_schema = current_schema() and table_type = 'BASE TABLE' and table_name not like '%default' order by 1`
+        ? `select relname as name from pg_class
+           where relnamespace = cast(current_schema() as regnamespace) and relkind in ('r', 'p') and not relispartition order by 1`
         : `select name from sqlite_master where type = 'table' and name not like 'sqlite_%' order by 1`,
     )
     return rows.map(({ name }) => String(name))

@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import * as bounded from './bounded.ts'
 import { pageOf, pageShape } from './page.ts'
-import { attemptSchema, deliverySchema, traceId } from './schemas.ts'
+import { traceId } from './content-schemas.ts'
+import { attemptSchema, deliverySchema } from './schemas.ts'
 
 export const attemptPage = pageOf('AttemptPage', attemptSchema)
 

@@ -4,7 +4,6 @@ import { createAuditStore } from './audit/audit-store.ts'
 import { createApiKeys } from './access/api-key.ts'
 import type { EventCatalog } from './catalog/event-catalog.ts'
 import { createCatalogParts } from './catalog/catalog-parts.ts'
-import { createEventVersioning } from './catalog/event-versioning.ts'
 import { createRowCeilings } from './row-ceiling.ts'
 import { createCheckUrl } from './url-policy/check-url.ts'
 import { COMMIT_OPTIONS, type CommitOptions, type PublishedEvent, commitTransaction } from './publish/commit.ts'
@@ -21,7 +20,6 @@ import { createSendTest } from './delivery/send-test.ts'
 import type { Engine } from './engine-api.ts'
 import { createEngineWorker } from './engine-worker.ts'
 import { EngineError, checkNames } from './errors.ts'
-import { prepareEvent, prepareEvents } from './publish/event.ts'
 import { createReceiverCount } from './publish/receiver-count.ts'
 import { dispatchRows, dispatchWithoutRows, inBackground, messagesOf, newCounters } from './publish/dispatch.ts'
 import { findStoredResponse } from './idempotency/idempotency.ts'
@@ -81,20 +79,10 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
   const fewReceivers = createReceiverCount(settings.monotonic)
   const { events: recordsEvents = false, search: searchPaths = [] } = settings.history ?? {}
   const filters = createKnownFilters(db, { ...settings, logger })
-  const recording = { recordsEvents, searchPaths }
+  const recording = { recordsEvents, searchPaths, logger }
   const bounds = { maxAgeMs, deliveriesPerPublish: limits.deliveriesPerPublish }
-  const target: PublishTarget = {
-    db,
-    rowsStart,
-    messagesPerPublish,
-    fewReceivers,
-    filters,
-    ...recording,
-    logger,
-    ...bounds,
-  }
-  const { validator, versions, ...catalogParts } = createCatalogParts(settings, logger)
-  const versioning = createEventVersioning(db, versions, { ...settings, logger })
+  const target: PublishTarget = { db, rowsStart, messagesPerPublish, fewReceivers, filters, ...recording, ...bounds }
+  const { preparing, versions, ...catalogParts } = createCatalogParts({ ...settings, db, logger })
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
@@ -156,7 +144,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
       { logger, defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits, canUseTls, versions },
       (id, workspaceId) => {
         endpointCache.forget(id)
-        versioning.forget(workspaceId)
+        preparing.forget(workspaceId)
       },
       resumeFirst,
     ),
@@ -191,10 +179,9 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     async commit(commitOptions) {
       checkNames('engine.commit', COMMIT_OPTIONS, commitOptions)
       const { writes, events, response = { status: 200, body: null }, idempotencyKey, background } = commitOptions
-      const prepared = prepareEvents(validator ? await validator.validateAll(events) : events)
-      const versioned = await versioning.addAll(prepared)
+      const prepared = await preparing.prepareAll(events)
       const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
-      const parts = { writes, events: versioned, answer, idempotencyKey }
+      const parts = { writes, events: prepared, answer, idempotencyKey }
       const committed = await commitTransaction(target, parts, { logger, ...ceilings })
       inBackground(notifyQueue(committed.messages), background)
       committed.published.forEach(tellPublished)
@@ -205,7 +192,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     findStoredResponse: (idempotencyKey) => findStoredResponse(db, idempotencyKey),
 
     async publish(event, background) {
-      const prepared = await versioning.add(prepareEvent(validator ? await validator.validate(event) : event))
+      const prepared = await preparing.prepare(event)
       try {
         const counting = ceilings.waiting.check(prepared.workspaceId)
         if (counting) await counting
@@ -227,8 +214,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
       }
     },
 
-    publishStatements: (event) =>
-      publishStatements(target, versioning.addNow(prepareEvent(validator ? validator.validateNow(event) : event))),
+    publishStatements: (event) => publishStatements(target, preparing.prepareNow(event)),
 
     async dispatch(eventId, background) {
       const dispatched = notifyQueue(await messagesOf(target, eventId))

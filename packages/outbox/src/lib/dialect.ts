@@ -98,7 +98,7 @@ export interface Dialect {
    *
    * @param rows.ctes the common table expressions of the insert
    * @param rows.returned the columns that it returns
-   * @param rows.copies see {@link EventRecordSource}
+   * @param rows.copies the ids of the payloads of the event by their labels, as JSON; undefined: it has no versions
    */
   insertRecorded(
     rows: { ctes: SqlText; insert: SqlText; returned: SqlText; copies: SqlText | undefined },

@@ -22,7 +22,7 @@ export interface EventRecord {
   index?: ((inserted: SqlText | undefined) => SqlText) | undefined
 }
 
-export interface EventRecordSource {
+interface EventRecordSource {
   /** The text after `from`: a table `stored` with the `id` of the payload, and its conditions. Without a row: no record. */
   from: SqlText
   /** The number of rows that were inserted. */

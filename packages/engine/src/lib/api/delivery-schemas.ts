@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi'
 import { pageOf, pageShape } from './page.ts'
-import { attemptSchema, deliverySchema, traceId } from './schemas.ts'
+import { traceId } from './content-schemas.ts'
+import { attemptSchema, deliverySchema } from './schemas.ts'
 
 export const attemptPage = pageOf('AttemptPage', attemptSchema)
 

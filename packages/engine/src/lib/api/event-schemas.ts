@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import { MAX_SCHEDULE_MS, MIN_EXPIRES_IN_MS } from '../publish/event-times.ts'
 import * as bounded from './bounded.ts'
-import { count, deliverySchema, id, time, traceId } from './schemas.ts'
+import { traceId } from './content-schemas.ts'
+import { count, deliverySchema, id, time } from './schemas.ts'
 import { workspaceShown } from './workspace-scope.ts'
 
 export const eventInput = z

@@ -7,13 +7,13 @@ import { createKnownLabels } from './known-labels.ts'
 /** Adds the versions of their payloads to events, in the labels that endpoints of their workspace have. */
 export interface EventVersioning {
   /** @throws {EngineError} `invalid_option`: a converter throws, or its result does not fit */
-  add(event: PreparedEvent): Promise<PreparedEvent>
+  add: (event: PreparedEvent) => Promise<PreparedEvent>
   /** An error names the index of its event. */
-  addAll(events: readonly PreparedEvent[]): Promise<PreparedEvent[]>
+  addAll: (events: readonly PreparedEvent[]) => Promise<PreparedEvent[]>
   /** The same without waiting: as long as nothing is known of the workspace, in every label. */
-  addNow(event: PreparedEvent): PreparedEvent
+  addNow: (event: PreparedEvent) => PreparedEvent
   /** A label of an endpoint of the workspace has changed. */
-  forget(workspaceId: string): void
+  forget: (workspaceId: string) => void
 }
 
 /** Without versions it does nothing. */

@@ -15,16 +15,10 @@ import { createRequestRedactor } from './request-secrets.ts'
 import { MAX_RESPONSE_BYTES, type Sender } from '../sender.ts'
 import type { Signer } from '../signing/signer.ts'
 import type { EndpointCache, EndpointSnapshot } from '../endpoints/endpoint-cache.ts'
-import { jittered } from '../retry-schedule.ts'
-import {
-  MAX_FREE_DEFERRALS,
-  type ResponseContext,
-  classifyResponse,
-  isSuccess,
-  pushbackOf,
-  rescheduleOrFail,
-} from './classify-response.ts'
+import { type ResponseContext, classifyResponse, isSuccess, pushbackOf, rescheduleOrFail } from './classify-response.ts'
 import type { AttemptFacts, AttemptRecord, DeliveryOutcome, HoldReason } from '../outcome.ts'
+import { inVersion } from './in-version.ts'
+import { CONVERSION_FAILED, LOOKUP_FAILED, SECRET_UNREADABLE, deferred, unsentOrFailed } from './unsent.ts'
 
 export interface DeliverDeps {
   endpointCache: EndpointCache
@@ -192,56 +186,6 @@ export const UNEXPECTED = 'delivery attempt failed unexpectedly; it counts as a 
 
 /** The error that the delivery shows to its customer then. The cause is for the operator, in the log. */
 export const INTERNAL_ERROR: DeliveryError = 'internal_error: the sender failed unexpectedly; its log has the cause'
-
-interface Unsent {
-  delayMs: number
-  error: DeliveryError
-}
-
-const LOOKUP_FAILED: Unsent = {
-  delayMs: 5000,
-  error: 'endpoint_lookup_failed: the database did not answer; nothing was sent',
-}
-const SECRET_UNREADABLE: Unsent = {
-  delayMs: 60_000,
-  error: 'secret_unreadable: a secret of the endpoint could not be read; nothing was sent',
-}
-
-const CONVERSION_FAILED: Unsent = {
-  delayMs: 60_000,
-  error: 'conversion_failed: the event could not be converted to the version of the endpoint; nothing was sent',
-}
-
-/** The delivery with its payload in the version that it is to have; undefined: it cannot be converted, which is logged. */
-function inVersion({ versions, logger }: DeliverDeps, event: TakenEvent): TakenEvent | undefined {
-  if (event.convertTo === null) return event
-  try {
-    if (!versions) throw new EngineError('invalid_option', NO_VERSIONS)
-    return { ...event, ...versions.convert(event) }
-  } catch (error) {
-    const fields = { deliveryId: event.id, endpointId: event.endpointId, ...errorFields(error) }
-    logger.error(fields, 'failed to convert an event to the version of its endpoint; nothing was sent, retrying later')
-    return undefined
-  }
-}
-
-const NO_VERSIONS =
-  'this engine has no catalog with versions, and cannot convert events: pass the catalog that the publisher has to createEngine'
-
-/** Nothing was sent, so it does not count as an attempt: the first {@link MAX_FREE_DEFERRALS} times. */
-function deferred(
-  { deferrals }: TakenEvent,
-  { delayMs, error }: Unsent,
-  random: () => number,
-): DeliveryOutcome & { kind: 'reschedule' } {
-  return { kind: 'reschedule', deferral: deferrals < MAX_FREE_DEFERRALS, delayMs: jittered(delayMs, random), error }
-}
-
-/** The same for an error that may stay: once it counts, the delivery may fail. */
-function unsentOrFailed(event: TakenEvent, context: ResponseContext, why: Unsent): DeliveryOutcome {
-  const unsent = deferred(event, why, context.random)
-  return unsent.deferral ? unsent : rescheduleOrFail(context, why.error)
-}
 
 /** Handles `secret_unreadable`, which the operator must fix and which is no fault of the receiver; throws any other error. */
 function unreadable({ logger }: DeliverDeps, { id, endpointId }: TakenEvent): (error: unknown) => undefined {

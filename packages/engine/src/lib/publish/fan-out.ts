@@ -16,7 +16,7 @@ import { isErased } from '../history/tombstones.ts'
 import { joinEvaluated } from '../filters/join-evaluated.ts'
 import type { EvaluatedFilter, KnownFilters } from '../filters/known-filters.ts'
 import type { Logger } from '../logger.ts'
-import type { HoldReason } from '../outcome.ts'
+import { initialHoldReason } from './initial-hold-reason.ts'
 import { DEFAULT_MAX_AGE_MS } from '../retry-schedule.ts'
 
 /**
@@ -154,19 +154,7 @@ function fanOutToSubscribers(
   )
 }
 
-type Publishable = Pick<
-  PreparedEvent,
-  | 'id'
-  | 'workspaceId'
-  | 'type'
-  | 'channels'
-  | 'payload'
-  | 'contentType'
-  | 'traceparent'
-  | 'deliverAt'
-  | 'expiry'
-  | 'versions'
->
+type Publishable = Omit<PreparedEvent, 'timestamp' | 'data' | 'raw'>
 
 interface FanOutOptions {
   /** Without this condition, which refers to no column, the fan-out inserts nothing. @default it always holds */
@@ -259,14 +247,3 @@ function hasFewEndpoints({ dialect }: OutboxDatabase, workspaceId: string, most:
   return sqlText`(
         select 1 from keepsend_endpoints as every where every.workspace_id = ${workspaceId} limit 1 offset ${raw(String(most))}) is null`
 }
-
-/** The reason for which an endpoint holds a new row; null: it does not. A line for each reason. */
-function initialHoldReason(now: SqlText): SqlText {
-  return sqlText`case
-        when status <> 'enabled' then ${HELD_AS_DISABLED}
-        when paused_until > ${now} then ${HELD_AS_PAUSED}
-      end`
-}
-
-const HELD_AS_DISABLED = raw(`'${'endpoint_disabled' satisfies HoldReason}'`)
-const HELD_AS_PAUSED = raw(`'${'endpoint_paused' satisfies HoldReason}'`)

@@ -77,8 +77,8 @@ it('every row has its own payload while events are published again, replayed and
     for (let n = 0; n < 40; n++) {
       const id = newEventId()
       const commit = async (body: string) => {
-        const raw = { body, contentType: 'text/plain' }
-        await engine.commit({ writes: [], events: [{ type: 'a.b', workspaceId: 'w1', raw, id }] })
+        const event = { type: 'a.b', workspaceId: 'w1', raw: { body, contentType: 'text/plain' }, id }
+        await engine.commit({ writes: [], events: [event] })
       }
       await commit(id)
       while ((await made.select('select 1 from pending_events where id like ?', `${id}%`)).length > 0);

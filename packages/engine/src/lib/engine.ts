@@ -155,7 +155,6 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     audit: createAuditStore(db, settings.auditRetentionMs),
     replays: createReplayStore(db, { ...settings, logger, deliveries, versions }),
     counters,
-    logger,
     worker: createEngineWorker({
       ...settings,
       db,

@@ -155,7 +155,6 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     audit: createAuditStore(db, settings.auditRetentionMs),
     ...createJobStores({ ...settings, db, logger, deliveries, versions, forget: (id) => endpointCache.forget(id) }),
     counters,
-    logger,
     worker: createEngineWorker({
       ...settings,
       db,

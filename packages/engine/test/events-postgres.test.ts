@@ -1,6 +1,6 @@
 // Races of recorded events that need a database with many writers.
 import { claimDueEvents, cleanupPayloads, newEventId, toSql } from '@keepsend/outbox'
-import { endpointIdOf, eventIdTime, raw } from '@keepsend/outbox/internal'
+import { endpointIdOf, eventIdTime, sqlText } from '@keepsend/outbox/internal'
 import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { RETAINED_PAYLOADS, cleanupEvents } from '../src/lib/history/event-retention.ts'
@@ -16,7 +16,7 @@ describe('retention while a transaction inserts a delivery of an old event', () 
     [
       'a replay',
       (made: Rig, id: string) => {
-        const taken = { ids: [id], workspaceId: 'w1', endpointId: endpointIdOf(id), guard: raw('1 = 1') }
+        const taken = { ids: [id], workspaceId: 'w1', endpointId: endpointIdOf(id), guard: sqlText`1 = 1` }
         return [insertTaken(made.db, taken, { which: 'delivered', retentionMs: DAY }, undefined)]
       },
     ],

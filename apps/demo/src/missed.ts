@@ -1,7 +1,6 @@
-// The last part of the story: deliveries of a disabled endpoint expire, and a replay sends exactly what it missed.
+// The last part of the story on Node and Postgres: deliveries of a disabled endpoint expire, and a replay sends exactly what it missed.
 import { ask, pause, until } from './http.ts'
 import { type Installation, behave, post } from './installation.ts'
-import type { Stage } from './stage.ts'
 import { say } from './say.ts'
 
 const HOOK = 'filtered'
@@ -22,7 +21,7 @@ interface Replay {
 }
 
 /** Returns whether each event that matches the endpoint's filter arrived once, and no other. */
-export async function replayMissed({ app, receiver, keys }: Installation, { clock }: Stage): Promise<boolean> {
+export async function replayMissed({ app, receiver, keys }: Installation): Promise<boolean> {
   const key = keys.workspace
   const api = `${app.url}/webhooks`
   const made = await ask<{ id: string; secret: string }>(
@@ -50,9 +49,7 @@ export async function replayMissed({ app, receiver, keys }: Installation, { cloc
   await pause(EXPIRES_MS)
   await ask(`${endpoint}/enable`, { method: 'POST', key })
 
-  /** Looks until it finds something, with the platform's cron where nothing else runs it. */
-  const find = <T>(what: string, look: () => Promise<T | undefined>): Promise<T> =>
-    until(what, async () => (await clock?.tick(app.url), look()), BOUND_MS)
+  const find = <T>(what: string, look: () => Promise<T | undefined>): Promise<T> => until(what, look, BOUND_MS)
   await find('the deliveries to expire', async () => {
     const failed = `${api}/deliveries?endpointId=${made.id}&status=failed`
     return (await ask<{ data: unknown[] }>(failed, { key })).data.length === MATCHING || undefined

@@ -12,8 +12,6 @@ import type { Env } from './worker.ts'
 interface StoryEnv extends Env {
   /** Which attempts to record; `failed` is the default on D1. */
   RECORD_ATTEMPTS?: 'all' | 'failed'
-  /** Whether to record events, by which a replay finds what an endpoint missed. */
-  RECORD_EVENTS?: 'yes' | 'no'
 }
 
 const meter: Meter = { rowsWritten: {}, redispatched: 0 }
@@ -33,7 +31,7 @@ export default createWorker({
       secrets: createKeyRing(env.KEEPSEND_SECRET_KEY),
       engine: {
         catalog,
-        history: { attempts: env.RECORD_ATTEMPTS, events: env.RECORD_EVENTS === 'yes' },
+        history: { attempts: env.RECORD_ATTEMPTS },
         urlPolicy: { allowHttp: true, allowHosts: ['127.0.0.1'], allowPorts: 'any' },
         circuit: { openMs: 1000 },
         deadlineMs: 3000,

@@ -8,12 +8,12 @@ import { expect, it, onTestFinished, vi } from 'vitest'
 
 const story = fileURLToPath(new URL('../src/story-cloudflare.ts', import.meta.url))
 
-// Real processes and a real kill. The bound is for a busy machine: the story takes two minutes, or three when the kill met a
+// Real processes and a real kill. The bound is for a busy machine: the story takes less than a minute, or two when the kill met a
 // delivery that waited for its retry.
-it('the short story in workerd is killed with messages in its queue and loses none', { timeout: 360_000 }, async () => {
+it('the short story in workerd is killed with messages in its queue and loses none', { timeout: 240_000 }, async () => {
   const args = ['--conditions=@keepsend/source', story, '--short']
   // Rejects unless it exits with 0.
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 350_000 })
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 230_000 })
   const [, held, waiting] = /SIGKILL, with (\d+) deliveries in flight to everything, (\d+) waiting/.exec(stdout) ?? []
   expect(Number(held)).toBeGreaterThanOrEqual(1)
   expect(Number(waiting)).toBeGreaterThan(Number(held))
@@ -25,9 +25,6 @@ it('the short story in workerd is killed with messages in its queue and loses no
   expect(stdout).toMatch(/ {2}\d\.\d\d \(insert 1\.00, .*delete 1\.00\), when failed attempts are recorded/)
   expect(stdout).toMatch(
     / {2}\d\.\d\d \(insert 1\.00, .*delete 1\.00, attempt 2\.\d\d\), when every attempt is recorded/,
-  )
-  expect(stdout).toContain(
-    'filtered missed 7 of 12 events; the replay planned 7 and sent 7: 7 arrived once, 0 otherwise',
   )
 })
 

@@ -1,6 +1,6 @@
 // Races of recorded events that need a database with many writers.
 import { claimDueEvents, cleanupPayloads, newEventId, toSql } from '@keepsend/outbox'
-import { endpointIdOf, eventIdTime, raw } from '@keepsend/outbox/internal'
+import { endpointIdOf, eventIdTime, sqlText } from '@keepsend/outbox/internal'
 import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { RETAINED_PAYLOADS, cleanupEvents } from '../src/lib/history/event-retention.ts'
@@ -21,7 +21,7 @@ describe('retention while a transaction inserts a delivery of an old event', () 
           workspaceId: 'w1',
           endpointId: endpointIdOf(id),
           oldest: undefined,
-          guard: raw('1 = 1'),
+          guard: sqlText`1 = 1`,
         }
         return [insertTaken(made.db, taken, { which: 'delivered', retentionMs: DAY }, undefined)]
       },

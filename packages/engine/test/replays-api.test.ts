@@ -295,8 +295,9 @@ describe('a replay that may be made once in a time', () => {
     const refused = all.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
     expect(refused).toEqual(Array(3).fill(expect.objectContaining({ code: 'too_many_replays' })))
     expect(await made.count('keepsend_replays')).toBe(1)
-    const create = made.engine.replays.create as (...args: unknown[]) => Promise<unknown>
-    expect(await create('w1', { ...input, dryRun: true }, HOUR)).toMatchObject({ planned: 2 })
+    const dry = { ...input, dryRun: true } as typeof input
+    expect(await made.engine.replays.create('w1', dry, HOUR)).toMatchObject({ planned: 2 })
+    expect(await made.count('keepsend_replays')).toBe(1)
   })
 
   it('is decided in its transaction: another was made and has ended since it looked', async () => {

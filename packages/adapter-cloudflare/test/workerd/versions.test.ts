@@ -72,7 +72,7 @@ async function dispatched(work: (background: (one: Promise<void>) => void) => Pr
   await Promise.all(begun)
 }
 
-describe.each<[string, RigOptions['engine']]>([
+describe.each<[string, NonNullable<RigOptions['engine']>]>([
   ['without history', {}],
   ['with events in the history', { history: { events: true, attempts: 'all' } }],
 ])('on D1, %s, each endpoint gets the version of its label', (_, engine) => {

@@ -41,7 +41,8 @@ export const postgresDialect: Dialect = {
   storeCopies: storeCopies(rows),
   object: (key, value, from) => sqlText`cast((select json_object_agg(${key}, ${value}) from ${from}) as text)`,
   entryOf: (object, key) => sqlText`cast(cast(${object} as jsonb) ->> ${key} as bigint)`,
-  valuesOf: (object) => sqlText`select cast(entry.value as bigint) from jsonb_each_text(cast(${object} as jsonb)) as entry`,
+  valuesOf: (object) =>
+    sqlText`select cast(entry.value as bigint) from jsonb_each_text(cast(${object} as jsonb)) as entry`,
   insertRecorded,
   elements: (alias, list) => sqlText`jsonb_array_elements_text(cast(${list} as jsonb)) as ${raw(alias)} (value)`,
   rows,

@@ -21,6 +21,8 @@ const { key } = await server.engine.apiKeys.create({
     'deliveries:read',
     'deliveries:write',
     'audit:read',
+    'erasures:read',
+    'erasures:write',
     'keys:read',
     'keys:write',
     'workspaces:read',

@@ -8,7 +8,7 @@ const filter = z.record(
   z.custom<FilterValue>().openapi({ type: ['object', 'array', 'string', 'number', 'boolean', 'null'] }),
 )
 
-/** The properties of an endpoint that choose its events, as a client sets them. The engine validates the inside of the filter, with better messages. */
+/** The events of an endpoint and their version, as a client sets them. The engine validates the inside of the filter, with better messages. */
 export const contentInput = {
   filter: filter
     .nullable()

@@ -29,6 +29,8 @@ const WRANGLER_ORDER = [
   'engine/0011_event_search',
   'engine/0012_audit',
   'engine/0013_replays',
+  'engine/0014_erasure',
+  'engine/0015_versions',
 ]
 
 // D1 bills each index of a new row.

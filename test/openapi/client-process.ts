@@ -148,12 +148,9 @@ const test = await taken(
 assert.deepEqual([test.outcome, test.reason, test.httpStatus], ['failed', 'test', 400])
 assert.match((await taken(client.POST('/endpoints/{id}/test', { params: { path } }))).eventId, /^evt_/)
 assert.equal(
-  (
-    await taken(
-      client.POST('/endpoints/{id}/replay', { params: { path }, body: { settledBefore: '2026-01-01T00:00:00Z' } }),
-    )
-  ).more,
-  false,
+  (await taken(client.POST('/endpoints/{id}/replay', { params: { path }, body: { until: '2026-01-01T00:00:00Z' } })))
+    .state,
+  'completed',
 )
 assert.ok(
   (await taken(client.POST('/endpoints/{id}/pause', { params: { path }, body: { forMs: 60_000 } }))).pausedUntil,
@@ -174,6 +171,18 @@ assert.equal((await taken(client.POST('/replays/{id}/resume', ofReplay))).state,
 assert.equal((await taken(client.POST('/replays/{id}/cancel', ofReplay))).state, 'cancelled')
 assert.equal((await taken(client.GET('/replays/{id}', ofReplay))).planned, 1)
 assert.equal((await taken(client.GET('/replays'))).data.length, 1)
+
+const eventId = delivery.id.slice(0, 40)
+const toErase = { what: 'event', eventId } as const
+const counted = await taken(client.POST('/erasures', { body: { ...toErase, dryRun: true } }))
+assert.ok(counted.planned > 0)
+const erasure = await taken(client.POST('/erasures', { body: toErase }))
+assert.ok('id' in erasure)
+assert.equal(
+  (await taken(client.GET('/erasures/{id}', { params: { path: { id: erasure.id } } }))).deliveries,
+  counted.planned,
+)
+assert.equal((await taken(client.GET('/erasures'))).data.length, 1)
 assert.equal((await taken(client.POST('/endpoints/{id}/enable', { params: { path } }))).status, 'enabled')
 
 const { data: allWorkspaces } = await taken(client.GET('/workspaces', { params: { query: { limit: 10 } } }))

@@ -1,5 +1,6 @@
 // A server as a self-hosting reader has it, for test/release/openapi.test.ts: the folder of its database is the argument.
 import { createNodeServer } from '@keepsend/adapter-node'
+import { OPERATOR_SCOPES, SCOPES } from '@keepsend/engine'
 
 const server = await createNodeServer({
   file: `${process.argv[2]}/server.db`,
@@ -12,18 +13,6 @@ const server = await createNodeServer({
 })
 const { key } = await server.engine.apiKeys.create({
   workspaceId: 'w1',
-  scopes: [
-    'events:read',
-    'events:write',
-    'endpoints:read',
-    'endpoints:write',
-    'secrets:read',
-    'deliveries:read',
-    'deliveries:write',
-    'audit:read',
-    'keys:read',
-    'keys:write',
-    'workspaces:read',
-  ],
+  scopes: [...SCOPES, ...OPERATOR_SCOPES],
 })
 console.log(JSON.stringify({ url: `${server.url}/webhooks`, key }))

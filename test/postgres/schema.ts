@@ -5,6 +5,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     /** A server for tests: see setup.ts. */
     postgresUrl: string
+    /** Begins the name of every schema of this run. */
+    postgresSchemas: string
   }
 }
 
@@ -21,20 +23,141 @@ let schemas = 0
 
 export async function createSchema(): Promise<TestSchema> {
   const base = inject('postgresUrl')
-  const name = `keepsend_${process.pid}_${Date.now().toString(36)}_${++schemas}`
-  await once(base, `create schema ${name}`)
+  const name = `${inject('postgresSchemas')}${process.pid}_${++schemas}`
+  await once(base, (client) => client.query(`create schema ${name}`))
   const url = new URL(base)
   url.searchParams.set('options', `-c search_path=${name}`)
   // URLSearchParams writes a space as a plus, which a connection string does not read as one.
-  return { name, url: url.href.replaceAll('+', '%20'), drop: () => once(base, `drop schema ${name} cascade`) }
+  return {
+    name,
+    url: url.href.replaceAll('+', '%20'),
+    drop: () => once(base, async (client) => void (await client.query(`drop schema ${name} cascade`))),
+  }
 }
 
-async function once(url: string, sql: string): Promise<void> {
+/** A migrated schema that no test has, and what it was when it was new. */
+interface Spare {
+  schema: TestSchema
+  shape: Shape
+}
+
+/** What a schema has beside the rows of tests. */
+interface Shape {
+  /** Its tables, views, indexes, columns, constraints, triggers, functions and migrations, and whether a table was analyzed. */
+  digest: string
+  relations: string[]
+  /** The rows that its migrations insert, by table. */
+  seeds: [table: string, rows: string][]
+}
+
+// By the names of what migrates them. The tests of a worker share this module.
+const spares = new Map<string, Spare[]>()
+
+/**
+ * Lends a schema that is migrated, and empty but for what its migrations insert. Its `drop` empties it for the next test, which takes
+ * a tenth of the time of the migrations; one that a test has changed otherwise is removed.
+ */
+export async function lendSchema(kind: string, migrate: (url: string) => Promise<unknown>): Promise<TestSchema> {
+  const base = inject('postgresUrl')
+  const free = spares.get(kind) ?? []
+  spares.set(kind, free)
+  const spare = free.pop() ?? (await create())
+  return { ...spare.schema, drop: () => giveBack(spare) }
+
+  async function create(): Promise<Spare> {
+    const schema = await createSchema()
+    await migrate(schema.url)
+    return { schema, shape: await once(base, (client) => shapeOf(client, schema.name)) }
+  }
+
+  async function giveBack({ schema, shape }: Spare): Promise<void> {
+    const isAsNew = await once(base, async (client) => {
+      await client.query(`set search_path = ${schema.name}`)
+      const added = (await relationsOf(client, schema.name)).filter(({ name }) => !shape.relations.includes(name))
+      for (const { name, kind: relation } of added) {
+        const what = relation === 'v' ? 'view' : relation === 'r' || relation === 'p' ? 'table' : undefined
+        if (what) await client.query(`drop ${what} if exists ${name} cascade`)
+      }
+      if ((await digestOf(client, schema.name)) !== shape.digest) return false
+      await client.query(EMPTY.replaceAll('$schema', schema.name))
+      for (const [table, rows] of shape.seeds)
+        await client.query(`insert into ${table} select * from json_populate_recordset(null::${table}, $1)`, [rows])
+      return true
+    })
+    if (isAsNew) free.push({ schema, shape })
+    else await schema.drop()
+  }
+}
+
+const KEPT = 'keepsend_migrations'
+
+// Only tables with rows: truncating one that is empty makes new files.
+const EMPTY = `
+do $$
+declare names text;
+begin
+  select string_agg(format('%I', relname), ', ') into names from pg_class
+  where relnamespace = '$schema'::regnamespace and relkind = 'r' and relname <> '${KEPT}' and pg_relation_size(oid) > 0;
+  if names is not null then execute 'truncate ' || names || ' restart identity cascade'; end if;
+  perform setval(oid::regclass, 1, false) from pg_class where relnamespace = '$schema'::regnamespace and relkind = 'S';
+end $$`
+
+async function shapeOf(client: pg.Client, schema: string): Promise<Shape> {
+  await client.query(`set search_path = ${schema}`)
+  const relations = await relationsOf(client, schema)
+  const seeds: Shape['seeds'] = []
+  for (const { name, kind } of relations) {
+    if (kind !== 'r' || name === KEPT) continue
+    const { rows } = await client.query<{ rows: string | null }>(`select json_agg(t)::text as rows from ${name} as t`)
+    if (rows[0]?.rows != null) seeds.push([name, rows[0].rows])
+  }
+  return { digest: await digestOf(client, schema), relations: relations.map(({ name }) => name), seeds }
+}
+
+async function relationsOf(client: pg.Client, schema: string): Promise<{ name: string; kind: string }[]> {
+  const { rows } = await client.query<{ name: string; kind: string }>(
+    'select relname as name, relkind as kind from pg_class where relnamespace = $1::regnamespace order by relname',
+    [schema],
+  )
+  return rows
+}
+
+async function digestOf(client: pg.Client, schema: string): Promise<string> {
+  const { rows } = await client.query<{ digest: string }>(
+    `with relation as (select * from pg_class where relnamespace = $1::regnamespace and relkind <> 't'),
+      fact (fact) as (
+        select concat_ws(' ', relname, relkind, relispartition, reloptions::text, pg_get_expr(relpartbound, oid),
+          case relkind when 'v' then pg_get_viewdef(oid) when 'i' then pg_get_indexdef(oid) end) from relation
+        union all
+        select concat_ws(' ', relname, attname, atttypid, attnotnull, attcollation, pg_get_expr(adbin, adrelid))
+        from pg_attribute as a join relation on relation.oid = attrelid
+          left join pg_attrdef on adrelid = attrelid and adnum = attnum
+        where attnum > 0 and not attisdropped and relkind in ('r', 'p')
+        union all
+        select concat_ws(' ', relname, conname, pg_get_constraintdef(c.oid)) from pg_constraint as c join relation on relation.oid = conrelid
+        union all
+        select concat_ws(' ', relname, tgname) from pg_trigger join relation on relation.oid = tgrelid where not tgisinternal
+        union all
+        select concat_ws(' ', relname, rulename) from pg_rewrite join relation on relation.oid = ev_class
+        union all
+        select proname::text from pg_proc where pronamespace = $1::regnamespace
+        union all
+        select concat_ws(' ', 'migrated', name, checksum) from ${KEPT}
+        union all
+        select concat_ws(' ', 'analyzed', relname) from relation
+        where exists (select 1 from pg_statistic where starelid = relation.oid) and relname <> '${KEPT}')
+    select md5(string_agg(fact, chr(10) order by fact)) as digest from fact`,
+    [schema],
+  )
+  return rows[0]?.digest ?? ''
+}
+
+async function once<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client(url)
   await client.connect()
   try {
     await client.query("set client_min_messages = 'warning'")
-    await client.query(sql)
+    return await work(client)
   } finally {
     await client.end()
   }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { startChild } from './child.ts'
+import { replayMissed } from './missed.ts'
 import type { Stage } from './stage.ts'
 
 /** The app on a SQLite file. */
@@ -11,6 +12,7 @@ export function nodeStage({ short = false } = {}): Stage {
     failsFrom: 'start',
     inFlight: 8,
     drainMs: 30_000,
+    epilogue: replayMissed,
     start: (folder, port) =>
       startChild('node.ts', { env: { DATABASE_URL: '', DEMO_FILE: join(folder, 'app.db'), PORT: port } }),
   }

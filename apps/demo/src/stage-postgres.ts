@@ -1,8 +1,9 @@
 import { startChild } from './child.ts'
 import { until } from './http.ts'
+import { replayMissed } from './missed.ts'
 import type { Stage } from './stage.ts'
 import type { StoryPostgres } from './story-database.ts'
-import { say } from './telling.ts'
+import { say } from './say.ts'
 
 // An idle poller looks every five seconds.
 const NOTICE_MS = 20_000
@@ -33,6 +34,7 @@ export function postgresStage({ url, place, outage, end }: StoryPostgres, { shor
     // Of all processes; the killed one has some of them.
     inFlight: 12,
     drainMs: 30_000,
+    epilogue: replayMissed,
     start(_folder, port) {
       const by = ++started
       return startChild('node.ts', { env: { DATABASE_URL: url, PORT: port }, onLog: (line) => hear(by, line) })

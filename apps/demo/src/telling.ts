@@ -3,6 +3,7 @@ import { compare, deliveriesOf, table, total } from './compare.ts'
 import { ask, pause, until } from './http.ts'
 import { type Hook, type Installation, behave, install } from './installation.ts'
 import { type Acknowledged, load } from './load.ts'
+import { say, seconds } from './say.ts'
 import type { Outage, Stage } from './stage.ts'
 import { tour } from './tour.ts'
 
@@ -30,7 +31,6 @@ const hooksOf = ({ failsFrom }: Stage): readonly Hook[] => [
   },
 ]
 
-const started = performance.now()
 const changes: Acknowledged[] = []
 
 /** Runs the story, and sets the exit code of this process. Removes everything that it started, also after an error. */
@@ -107,10 +107,9 @@ async function report(it: Installation, stage: Stage): Promise<number> {
     `${cut.length} requests were cut off ${stage.outage ? 'by the kill or the outage' : 'by a kill'} and repeated with the same Idempotency-Key: ` +
       `${replayed} had been committed, ${cut.length - replayed} had not, and ${sum.unexplained} were committed twice.`,
   )
-  const took = ((performance.now() - started) / 1000).toFixed(1)
   console.log(
     `kills ${stage.kills}, ${stage.outage ? 'outages 1, ' : ''}committed ${sum.committed}, delivered ${sum.delivered}, verified ${sum.verified}, ` +
-      `duplicated ${sum.duplicated}, unverified ${sum.unverified}, lost ${sum.lost}; ${took} s`,
+      `duplicated ${sum.duplicated}, unverified ${sum.unverified}, lost ${sum.lost}; ${seconds()} s`,
   )
   const well = sum.lost === 0 && sum.unverified === 0 && sum.unexplained === 0 && sum.delivered === sum.committed
   return ((await stage.epilogue?.(it)) ?? true) && well ? 0 : 1
@@ -209,9 +208,4 @@ async function verified({ receiver }: Installation): Promise<number> {
 /** The result of the work, unless the load fails first. */
 function orFailed<T>(loading: Promise<void>, work: Promise<T>): Promise<T> {
   return Promise.race([work, loading.then(() => work)])
-}
-
-/** Prints a line of the story with its time. */
-export function say(text: string): void {
-  console.log(`${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s  ${text}`)
 }

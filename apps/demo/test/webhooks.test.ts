@@ -22,7 +22,12 @@ async function openChannel() {
   }
   const channelId = await post('/channels', { name: 'general' })
   const authorId = await post('/members', { name: 'Ann' })
-  return { engine, channelId, say: (text: string) => post(`/channels/${channelId}/messages`, { authorId, text }) }
+  return {
+    engine,
+    channelId,
+    say: (text: string) => post(`/channels/${channelId}/messages`, { authorId, text }),
+    addFile: (name: string, bytes: number) => post(`/channels/${channelId}/files`, { name, bytes }),
+  }
 }
 
 it('a message is published with its text and channel, and a refused one is not', async () => {
@@ -42,4 +47,24 @@ it('a customer gets each message in the end, whatever their receiver answered be
   expect(engine.receiver.requests.map(({ json, verified }) => ({ json, verified }))).toMatchObject(
     Array.from({ length: 4 }, () => ({ json: { type: 'message.posted', data: { text: 'hello' } }, verified: true })),
   )
+})
+
+it('a customer who began with the first version gets the size of a file in kilobytes, and others in bytes', async () => {
+  const { engine, addFile } = await openChannel()
+  for (const eventVersion of ['2026-01', '2026-11'])
+    await engine.endpoints.create('w1', { url: `https://${eventVersion}.example.com/`, eventVersion })
+  await addFile('plan.pdf', 48_213)
+  await engine.deliverAll()
+  const files = engine.receiver.requests
+    .filter(({ json }) => (json as { type: string }).type === 'file.added')
+    .map(({ url, headers, json }) => [
+      new URL(url).hostname,
+      headers['webhook-version'],
+      (json as { data: object }).data,
+    ])
+  const byHost = files.toSorted((one, other) => JSON.stringify(one).localeCompare(JSON.stringify(other)))
+  expect(byHost).toMatchObject([
+    ['2026-01.example.com', '2026-01', { name: 'plan.pdf', kilobytes: 49 }],
+    ['2026-11.example.com', '2026-11', { name: 'plan.pdf', bytes: 48_213 }],
+  ])
 })

@@ -25,7 +25,7 @@ export interface NeighbourAsks {
   publish: { ask: { workspaceId: string }; answer: undefined }
   /** Publishes one event every `everyMs`, for `ms`, without waiting for the ones before. */
   publishFor: { ask: { workspaceId: string; everyMs: number; ms: number }; answer: Published[] }
-  /** Replays all failed rows. */
+  /** Makes a job that replays all failed rows. */
   replay: { ask: LaneRef; answer: undefined }
   /** Number of held rows. */
   held: { ask: undefined; answer: number }

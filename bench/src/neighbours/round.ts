@@ -51,7 +51,7 @@ const QUICK = { warmUpMs: 1000, withoutMs: 2000, besideMs: 3000, aloneMs: 1000 }
 /** Measures B alone, B beside A, and then A alone, on a database and processes of their own. */
 export async function neighbourRound({ stores, quick }: Bench, options: RoundOptions): Promise<NeighbourRound> {
   const { scenario, noisy, store, processes } = options
-  const { warmUpMs, withoutMs, besideMs, aloneMs } = quick ? QUICK : FULL
+  const { warmUpMs, withoutMs, besideMs, aloneMs } = quick ? QUICK : { ...FULL, ...scenario }
   const place = await stores.take(store === 'sqlite' ? 'folder' : 'postgres')
   try {
     const stage = await startStage({ store, place: place.at }, processes)

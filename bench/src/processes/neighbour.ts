@@ -9,7 +9,6 @@ import { fill } from '../fill.ts'
 import type { NeighbourAsks, NeighbourSetup, Published } from '../neighbours/protocol.ts'
 
 const { store, place } = JSON.parse(process.argv[2] ?? '{}') as NeighbourSetup
-const REPLAY_LIMIT = 10_000
 
 await answerAsks<NeighbourAsks>(async () => {
   const db: OutboxDatabase & Partial<Pick<PostgresDatabase, 'announce'>> =
@@ -69,9 +68,7 @@ await answerAsks<NeighbourAsks>(async () => {
       return Promise.all(commits)
     },
     async replay({ workspaceId, endpointId }) {
-      let more = true
-      while (more)
-        ({ more } = await engine.deliveries.replayEndpoint(workspaceId, { endpointId }, { limit: REPLAY_LIMIT }))
+      await engine.replays.create(workspaceId, { what: 'failed', endpointId })
       return undefined
     },
     held: async () => (await engine.stats()).held,

@@ -4,16 +4,12 @@ export type { AuditEntry, AuditFilter, AuditStore } from './lib/audit/audit-stor
 export type { AuditVerb } from './lib/audit-verbs.ts'
 export type { PauseOptions } from './lib/backlog/pause.ts'
 export type { ResumeHeldOptions, ResumeHeldResult, ResumedDelivery } from './lib/backlog/resume-due.ts'
-export type {
-  EventCatalog,
-  EventDefinition,
-  EventDefinitions,
-  EventOf,
-  EventSchema,
-} from './lib/catalog/event-catalog.ts'
+export type { AsSent, DefinedEvent } from './lib/catalog/defined-event.ts'
+export type { CatalogVersionsOption, EventCatalog, EventOf } from './lib/catalog/event-catalog.ts'
 export { defineEvents, event } from './lib/catalog/event-catalog.ts'
+export type { EventDefinition, EventDefinitions, EventSchema, OlderVersion } from './lib/catalog/event-definition.ts'
 export { eventDeclarations } from './lib/catalog/event-declarations.ts'
-export type { EventType, EventTypeFilter } from './lib/catalog/event-types.ts'
+export type { EventType, EventTypeFilter, EventTypeVersion } from './lib/catalog/event-types.ts'
 export type { JsonSchema } from './lib/catalog/json-schema.ts'
 export { consoleLogger } from './lib/console-logger.ts'
 export type {
@@ -27,17 +23,13 @@ export type {
 } from './lib/credentials.ts'
 export type { CancelResult } from './lib/events/cancel-event.ts'
 export type { EventSearch } from './lib/events/event-search.ts'
+export type { ExportOptions, ExportWorkspace } from './lib/export/export-workspace.ts'
 export type { EventFilter, EventStore, StoredEvent } from './lib/events/event-store.ts'
 export type { ListedEvent } from './lib/events/recorded-events.ts'
 export type { DeliveryFilter, HttpClass } from './lib/deliveries/delivery-filter.ts'
 export type { TimeRange } from './lib/time-range.ts'
 export type { DeliveryLists, EventSummary } from './lib/deliveries/delivery-list.ts'
-export type {
-  DeliveryStore,
-  EventDeliveries,
-  ReplayEndpointFilter,
-  ReplayEndpointOptions,
-} from './lib/deliveries/delivery-store.ts'
+export type { DeliveryStore, EventDeliveries } from './lib/deliveries/delivery-store.ts'
 export type { RetryNowOptions } from './lib/deliveries/move-delivery.ts'
 export type { Delivery, DeliveryState } from './lib/deliveries/delivery.ts'
 export type { DeliveryWithAttempts, FoundDelivery } from './lib/deliveries/find-delivery.ts'
@@ -109,6 +101,18 @@ export type {
   ReplaySettled,
 } from './lib/replays/replay-input.ts'
 export type { ReplayJob, ReplayPlan, ReplayReason, ReplaySkipped, ReplayState } from './lib/replays/replay-job.ts'
+export type {
+  EraseEndpoint,
+  EraseEvent,
+  EraseRange,
+  EraseWorkspace,
+  ErasureDryRun,
+  ErasureInput,
+} from './lib/erasures/erasure-input.ts'
+export type { Erasure, ErasurePlan } from './lib/erasures/erasure-job.ts'
+export type { Erasing, ErasureListOptions, ErasureStore } from './lib/erasures/erasure-store.ts'
+export type { StepErasuresOptions, StepErasuresResult } from './lib/erasures/step-erasures.ts'
+export type { CreateReplayOptions } from './lib/replays/create-replay.ts'
 export type { ReplayListOptions, ReplayStore } from './lib/replays/replay-store.ts'
 export type { StepReplaysOptions, StepReplaysResult } from './lib/replays/step-replays.ts'
 export type { RawBody } from './lib/publish/raw-body.ts'

@@ -153,7 +153,7 @@ describe('cancelling an event', () => {
     const { engine, endpointId, row, work, sender } = await ready()
     const { eventId } = await engine.publish(event)
     await engine.cancelEvent('w1', eventId)
-    expect(await engine.deliveries.replayEndpoint('w1', { endpointId })).toEqual({ count: 0, more: false })
+    expect(await engine.replays.create('w1', { what: 'failed', endpointId })).toMatchObject({ planned: 0 })
     await engine.deliveries.replay('w1', (await row()).id)
     await expect(engine.cancelEvent('w1', eventId)).rejects.toMatchObject({ code: 'conflict' })
     expect(await work()).toMatchObject([{ kind: 'complete' }])

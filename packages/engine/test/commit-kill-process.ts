@@ -2,9 +2,10 @@
 // (`statement:n`), or inside a statement, after it changed a row of a table (`row:table`).
 import Database from 'better-sqlite3'
 import { migrateOutbox } from '@keepsend/outbox'
-import { type SqliteConnection, fromBetterSqlite } from '@keepsend/outbox/sqlite'
+import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import { createEngine, silentLogger } from '../src/index.ts'
 import { killRequest } from './commit-kill.ts'
+import { dyingConnection } from './dying-connection.ts'
 
 const [path = '', where = ''] = process.argv.slice(2)
 const [kind, what = ''] = where.split(':')
@@ -20,27 +21,12 @@ const step = <Result>(run: () => Result): Result => {
   if (armed && kind === 'statement' && statements++ === Number(what)) die()
   return run()
 }
-const dying: SqliteConnection = {
-  get inTransaction() {
-    return connection.inTransaction
-  },
-  prepare(sql) {
-    const statement = connection.prepare(sql)
-    const { reader, readonly } = statement
-    return {
-      reader,
-      readonly,
-      all: (...params) => step(() => statement.all(...params)),
-      run: (...params) => step(() => statement.run(...params)),
-    }
-  },
-}
 if (kind === 'row') {
   connection.function('die', die)
   connection.exec(`create temp trigger dying after insert on ${what} begin select die(); end`)
 }
 
-const db = fromBetterSqlite(dying)
+const db = fromBetterSqlite(dyingConnection(connection, step))
 await migrateOutbox(db)
 const engine = createEngine({
   db,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { newEventId, toSql } from '@keepsend/outbox'
 import type { ContentFilter } from '../src/index.ts'
 import { api, read } from './routes.ts'
+import { recordedRig } from './plans.ts'
 import { type Rig, rig, settled } from './rig.ts'
 
 const inChannel = (channel: string) => ({ type: 'message.created', workspaceId: 'w1', data: { channel } })
@@ -107,6 +108,47 @@ describe('an endpoint with a filter', () => {
       filter: null,
       unreadable: ['filter'],
     })
+  })
+
+  it('that was broken by hand is logged once with its workspace and its id, and again when it is broken again', async () => {
+    let now = 0
+    const made = await rig({ monotonic: () => now })
+    const { id } = await made.addEndpoint({ filter: GENERAL })
+    await known(made)
+    const lines = () => made.log.entries.filter(({ message }) => message.includes('broken by hand'))
+    const publishLater = async () => {
+      now += 61_000
+      await made.engine.publish(inChannel('general'))
+      await settled()
+    }
+    await made.exec(`update keepsend_endpoints set filter = '{"data'`)
+    for (const _ of [1, 2, 3]) await publishLater()
+    await expect.poll(lines).toMatchObject([{ level: 'error', fields: { workspaceId: 'w1', endpointId: id } }])
+    await made.engine.endpoints.update('w1', id, { filter: GENERAL })
+    for (const _ of [1, 2]) await publishLater()
+    await made.exec(`update keepsend_endpoints set filter = '[]'`)
+    for (const _ of [1, 2]) await publishLater()
+    await expect.poll(() => lines().length).toBe(2)
+  })
+
+  it('that another process removed costs a publisher no more a minute later: the plain fan-out is back', async () => {
+    let now = 0
+    const made = await recordedRig({ monotonic: () => now })
+    await made.addEndpoint({ eventTypes: ['other'] })
+    const fanOut = async () => {
+      made.statements()
+      await made.engine.publish(inChannel('general'))
+      return made.statements().find(({ sql }) => sql.includes('insert into pending_events'))?.sql ?? ''
+    }
+    // The first publish counts the receivers.
+    await fanOut()
+    const plain = await fanOut()
+    const { id } = await made.addEndpoint({ filter: GENERAL })
+    await known(made)
+    expect(await fanOut()).not.toBe(plain)
+    await made.exec(`update keepsend_endpoints set filter = null where id = '${id}'`)
+    now += 61_000
+    await expect.poll(fanOut).toBe(plain)
   })
 
   it('gets a test event whatever its filter says', async () => {

@@ -8,7 +8,8 @@ import { fromBetterSqlite } from '@keepsend/outbox/sqlite'
 import Database from 'better-sqlite3'
 import pg from 'pg'
 import { onTestFinished } from 'vitest'
-import { createSchema } from '../../../test/postgres/schema.ts'
+import { migrateEngine } from '@keepsend/engine'
+import { lendSchema } from '../../../test/postgres/schema.ts'
 
 /** A database for one test, deleted after it. The same tests run on each kind of database: see vitest.config.ts. */
 export interface TestDatabase {
@@ -60,9 +61,13 @@ export function temporaryFile(name = 'app.db'): string {
   return join(folder, name)
 }
 
-/** A schema of a Postgres database, and its connection for tests that need it. */
+/** A migrated schema of a Postgres database, and its connection for tests that need it. */
 export async function openPostgres(): Promise<TestDatabase & { url: string }> {
-  const schema = await createSchema()
+  const schema = await lendSchema('engine', async (url) => {
+    const pool = new pg.Pool({ connectionString: url, max: 1 })
+    await migrateEngine(fromPostgres(pool))
+    await pool.end()
+  })
   const pool = new pg.Pool({ connectionString: schema.url, max: 4 })
   const beside = new pg.Pool({ connectionString: schema.url, max: 1 })
   let refusing = 'off'

@@ -134,7 +134,7 @@ async function bodyProblems(
   const type = (answer.headers.get('content-type') ?? '').split(';', 1)[0] ?? ''
   const schema = content[type]?.schema
   if (!schema) return [`the content-type ${type} is not documented`]
-  const parsedBody = JSON.parse(text) as { code?: string }
+  const parsedBody = (type === 'application/x-ndjson' ? text : JSON.parse(text)) as { code?: string }
   const body = request.method === 'POST' && answer.ok ? inFull(new URL(request.url).pathname, parsedBody) : parsedBody
   const codes =
     type === 'application/problem+json' ? [...description.matchAll(/`(\w+)`: /g)].map(([, code]) => code) : []

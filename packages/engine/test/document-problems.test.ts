@@ -43,7 +43,9 @@ async function world(options: Partial<EngineOptions> = {}) {
     events: delivery?.id.slice(0, 40),
     deliveries: delivery?.id,
     problems: `prb_${endpoint.id}.http_4xx.400`,
+    workspaces: 'w1',
     'api-keys': (await made.engine.apiKeys.create({ workspaceId: 'w1' })).id,
+    erasures: (await made.engine.erase({ workspaceId: 'w1', what: 'range', until: 0 })).id,
     replays: (await made.engine.replays.create('w1', { what: 'ids', ids: [delivery?.id ?? ''] })).id,
   }
   // An event without an attempt, which can be cancelled.
@@ -95,6 +97,12 @@ const broken =
     return ask()
   }
 
+/** The database as D1 is: it bills each row that is written. */
+const billed = ({ db, ...on }: World['on']): World['on'] => ({
+  ...on,
+  db: { ...db, dialect: { ...db.dialect, isBilled: true } },
+})
+
 /** How to provoke each problem, on every route that has it. */
 const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise<Response>, Partial<EngineOptions>?]> =
   {
@@ -108,19 +116,34 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
         ask({ id: 'ep_none', ...(path === '/replays' && { body: '{"what":"failed","endpointId":"ep_none"}' }) }),
     ],
     not_retained: [
-      ({ ask }, { path }) =>
-        ask({
+      async ({ ask, on, exec }, { path }) => {
+        if (path.endsWith('/export')) {
+          await exec('drop index keepsend_attempts_workspace')
+          return ask({}, await rig({ on: billed(on), history: { attempts: 'all' } }))
+        }
+        return ask({
           id: 'evt_none',
           query: path === '/events' ? '?traceId=a' : (GOOD_QUERIES[path] ?? ''),
           ...(path === '/replays' && { body: '{"what":"delivered"}' }),
-        }),
+        })
+      },
       { history: false },
     ],
     conflict: [
       async ({ ask, on, engine, endpoint, attempted = '', rows, good, exec }, { method, path }) => {
+        if (path === '/erasures') {
+          const range = { workspaceId: 'w1', what: 'range', until: 0 } as const
+          for (let made = 1; made < 10; made++) await engine.erase(range)
+          return ask({ body: '{"what":"workspace"}' })
+        }
         if (path === '/replays') {
           const [row] = await rows()
           return ask({ body: JSON.stringify({ what: 'ids', ids: [row?.id] }) })
+        }
+        if (path === '/endpoints/{id}/replay') {
+          // What failed in this millisecond is not taken.
+          await exec('update pending_events set completed_at = completed_at - 1000')
+          return ask({ body: '{}' })
         }
         if (path.startsWith('/replays')) {
           await exec(`update keepsend_replays set state = 'completed', ended_at = 1`)
@@ -148,6 +171,13 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
         return ask(keyed)
       },
     ],
+    erased: [
+      async ({ ask, exec }) => {
+        await ask(keyed)
+        await exec(`update keepsend_idempotency_records set body = ''`)
+        return ask(keyed)
+      },
+    ],
     idempotency_mismatch: [
       async ({ ask, good }) => {
         await ask(keyed)
@@ -160,6 +190,14 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
         return ask({ headers: { 'idempotency-key': 'k2' } })
       },
       limits({ idempotencyRecordsPerWorkspace: 1 }),
+    ],
+    too_many_api_keys: [
+      async ({ ask, exec }) => {
+        await exec(`insert into keepsend_api_keys select key_hash || 'x', id || 'x', workspace_id, name, scopes, created_at,
+          expires_at, last_used_at from keepsend_api_keys`)
+        return ask()
+      },
+      limits({ apiKeysPerWorkspace: 2 }),
     ],
     too_many_endpoints: [({ ask }) => ask(), limits({ endpointsPerWorkspace: 1 })],
     precondition_failed: [({ ask }) => ask({ headers: { 'if-match': '"99"' } })],
@@ -186,6 +224,8 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
     ],
     too_many_replays: [
       async ({ ask, exec }) => {
+        // None of this endpoint, which would be a conflict.
+        await exec(`update keepsend_replays set endpoint_id = 'ep_0'`)
         await exec(`
           insert into keepsend_replays (id, workspace_id, endpoint_id, what, selection, since_at, until_at, planned, planned_more,
             position, paced_to, due_at, created_at)
@@ -216,7 +256,9 @@ const PROVOKED: Record<string, [provoke: (world: World, route: Route) => Promise
 const CHANGING = new Set([
   'conflict',
   'idempotency_in_flight',
+  'erased',
   'idempotency_mismatch',
+  'too_many_api_keys',
   'too_many_idempotency_records',
   'too_many_replays',
   'too_many_waiting',

@@ -1,11 +1,10 @@
 // Races of recorded events that need a database with many writers.
 import { claimDueEvents, cleanupPayloads, newEventId, toSql } from '@keepsend/outbox'
-import { eventIdTime } from '@keepsend/outbox/internal'
+import { endpointIdOf, eventIdTime, sqlText } from '@keepsend/outbox/internal'
 import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { insertAgain } from '../src/lib/deliveries/insert-again.ts'
 import { RETAINED_PAYLOADS, cleanupEvents } from '../src/lib/history/event-retention.ts'
-import { readHistory } from '../src/lib/history/history-options.ts'
+import { insertTaken } from '../src/lib/replays/insert-again.ts'
 import { openPostgres } from './database.ts'
 import { type Rig, rig } from './rig.ts'
 
@@ -16,7 +15,16 @@ describe('retention while a transaction inserts a delivery of an old event', () 
   it.each([
     [
       'a replay',
-      (made: Rig, id: string) => [insertAgain(made.db, readHistory(true, false)!, { workspaceId: 'w1', id })],
+      (made: Rig, id: string) => {
+        const taken = {
+          ids: [id],
+          workspaceId: 'w1',
+          endpointId: endpointIdOf(id),
+          oldest: undefined,
+          guard: sqlText`1 = 1`,
+        }
+        return [insertTaken(made.db, taken, { which: 'delivered', retentionMs: DAY }, undefined)]
+      },
     ],
     [
       'a repeated publish',
@@ -69,8 +77,8 @@ it('every row has its own payload while events are published again, replayed and
     for (let n = 0; n < 40; n++) {
       const id = newEventId()
       const commit = async (body: string) => {
-        const raw = { body, contentType: 'text/plain' }
-        await engine.commit({ writes: [], events: [{ type: 'a.b', workspaceId: 'w1', raw, id }] })
+        const event = { type: 'a.b', workspaceId: 'w1', raw: { body, contentType: 'text/plain' }, id }
+        await engine.commit({ writes: [], events: [event] })
       }
       await commit(id)
       while ((await made.select('select 1 from pending_events where id like ?', `${id}%`)).length > 0);

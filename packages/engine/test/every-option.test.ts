@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { everyOption, everyWrongValue, optionsWith, optionsWithout } from '../../../test/options.ts'
 import {
   type Engine,
+  type ErasureInput,
   type ReplayInput,
   commitWithEvents,
   createEngine,
@@ -117,6 +118,12 @@ const REQUIRED = {
   'problems.list': { limit: true },
   'audit.list': { limit: true },
   'replays.list': { limit: true },
+  'erasures.list': { limit: true },
+  'an erasure of event': { workspaceId: true, what: true, eventId: true },
+  'an erasure of endpoint': { workspaceId: true, what: true, endpointId: true },
+  'an erasure of range': { workspaceId: true, what: true, until: true },
+  'an erasure of workspace': { workspaceId: true, what: true },
+  eraseStatements: { workspaceId: true, eventId: true },
   'a replay of failed': { what: true },
   'a replay of delivered': { what: true },
   'a replay of missed': { what: true, endpointId: true },
@@ -127,7 +134,6 @@ const REQUIRED = {
   'deliveries.listEvents': { limit: true },
   // A search without its path, or with neither value nor prefix, is refused.
   'events.list': { limit: true, 'search.path': true, 'search.value': true, 'search.prefix': true },
-  'the filter of deliveries.replayEndpoint': { endpointId: true },
 }
 
 const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
@@ -186,6 +192,20 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   'a replay of matching': ({ engine }, options) => planned(engine, { what: 'matching', ...options }),
   'a replay of ids': ({ engine }, options) => planned(engine, { what: 'ids', ids: ['evt_1.ep_1'], ...options }),
   'replays.list': ({ engine }, options) => engine.replays.list('w', { limit: 5, ...options }),
+  'engine.worker.stepErasures': ({ engine }, options) => engine.worker.stepErasures(options),
+  'an erasure of event': ({ engine }, options) =>
+    covered(engine, { workspaceId: 'w', what: 'event', eventId: NOBODYS_EVENT, ...options }),
+  'an erasure of endpoint': ({ engine }, options) =>
+    covered(engine, { workspaceId: 'w', what: 'endpoint', endpointId: 'ep_none', ...options }),
+  'an erasure of range': ({ engine }, options) =>
+    covered(engine, { workspaceId: 'w', what: 'range', until: 5, ...options }),
+  'an erasure of workspace': ({ engine }, options) =>
+    covered(engine, { workspaceId: 'none', what: 'workspace', ...options }),
+  'the options of erase': async ({ engine }, options) =>
+    (await engine.erase({ workspaceId: 'w', what: 'range', until: 5 }, options)).planned,
+  eraseStatements: ({ engine }, options) =>
+    engine.eraseStatements({ workspaceId: 'w', eventId: NOBODYS_EVENT, ...options }).length,
+  'erasures.list': ({ engine }, options) => engine.erasures.list('w', { limit: 5, ...options }),
   'apiKeys.create': async ({ engine }, options) => {
     await engine.apiKeys.create({ workspaceId: 'v', ...options })
     return (await engine.apiKeys.list('v')).map(({ name, scopes, expiresAt }) => ({ name, scopes, expiresAt }))
@@ -205,6 +225,11 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   'the options of workspaces.setRetention': ({ engine }, options) => engine.workspaces.setRetention('w', null, options),
   'audit.list': async ({ engine }, options) =>
     (await engine.audit.list('w', { limit: 5, ...options })).rows.map(({ verb }) => verb).toSorted(),
+  'engine.export': async ({ engine }, options) => {
+    const lines: string[] = []
+    for await (const line of engine.export('x', options)) lines.push(...line.split(','))
+    return lines.length
+  },
   'attempts.list': ({ engine }, options) => engine.attempts.list('w', { limit: 5, ...options }),
   'problems.list': async ({ engine }, options) =>
     (await engine.problems.list('w', { limit: 5, ...options })).rows.map(({ attempts }) => attempts),
@@ -251,13 +276,18 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     (await engine.deliveries.retryNow('x', waitingId, options)).status,
   'deliveries.giveUp': async ({ engine, waitingId }, options) =>
     (await engine.deliveries.giveUp('x', waitingId, options)).status,
-  'the filter of deliveries.replayEndpoint': ({ engine, endpointId }, options) =>
-    engine.deliveries.replayEndpoint('w', { endpointId, ...options }),
-  'deliveries.replayEndpoint': ({ engine, endpointId }, options) =>
-    engine.deliveries.replayEndpoint('w', { endpointId }, options),
+  'the options of replays.create': async ({ engine, endpointId }, options) =>
+    (await engine.replays.create('w', { what: 'failed', endpointId }, options)).planned,
 }
 
 const event = { type: 'a.b', workspaceId: 'w', data: {} }
+
+const NOBODYS_EVENT = 'evt_01890000-0000-7000-8000-000000000000'
+
+/** The plan of an erasure, whether it is made or not. */
+async function covered(engine: Engine, input: ErasureInput): Promise<number> {
+  return (await engine.erase(input)).planned
+}
 
 /** The plan of a replay, whether it is made or not. */
 async function planned(engine: Engine, input: ReplayInput): Promise<number> {

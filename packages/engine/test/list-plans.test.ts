@@ -78,7 +78,6 @@ const CALLS: [name: string, call: (engine: Engine) => Promise<unknown>, most: nu
   ['a list of events', ({ deliveries }) => deliveries.listEvents('w1', { limit: 50 }), 4500],
   ['the deliveries of an event', ({ deliveries }) => deliveries.listByEvent('w1', EVENT), 10],
   ['the health check', async ({ routes }) => routes.request('/health'), 1000],
-  ['a replay', ({ deliveries }) => deliveries.replayEndpoint('w1', { endpointId: ENDPOINT }, { limit: 10 }), 1000],
   ['a deletion', ({ endpoints }) => endpoints.delete('w1', 'ep_w12'), 1000],
   ['the care for what is held', async ({ db }) => maintainHeldRows(db, 60_000), 2000],
 ]

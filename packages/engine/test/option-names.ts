@@ -4,7 +4,6 @@ import { AUDIT_FILTER } from '../src/lib/audit/audit-store.ts'
 import { CHECK_URL_OPTIONS, URL_POLICY_OPTIONS } from '../src/lib/url-policy/check-url.ts'
 import { EVENT_TYPE_FILTER } from '../src/lib/catalog/event-types.ts'
 import { COMMIT_OPTIONS } from '../src/lib/publish/commit.ts'
-import { REPLAY_ENDPOINT_FILTER, REPLAY_ENDPOINT_OPTIONS } from '../src/lib/deliveries/delivery-store.ts'
 import { RETRY_NOW_OPTIONS } from '../src/lib/deliveries/move-delivery.ts'
 import { DELIVERY_LIST_OPTIONS } from '../src/lib/deliveries/delivery-filter.ts'
 import { PAGE_OPTIONS } from '../src/lib/deliveries/delivery-list.ts'
@@ -15,6 +14,7 @@ import { ENDPOINT_LIST_OPTIONS, STATE_OPTIONS } from '../src/lib/endpoints/endpo
 import { UPSERT_OPTIONS } from '../src/lib/endpoints/endpoints-by-uid.ts'
 import { EVENT_FILTER } from '../src/lib/events/event-store.ts'
 import { EVENT_OPTIONS } from '../src/lib/publish/event.ts'
+import { EXPORT_OPTIONS } from '../src/lib/export/export-workspace.ts'
 import { ATTEMPT_FILTER } from '../src/lib/history/attempt-list.ts'
 import { WORKSPACE_LIST_OPTIONS } from '../src/lib/workspaces/workspace-list.ts'
 import { WORKSPACE_RETENTION } from '../src/lib/history/workspace-retention.ts'
@@ -28,6 +28,11 @@ import { SETTLE_NEXT_OPTIONS } from '../src/lib/delivery/settle-deliveries.ts'
 import { PROBLEM_FILTER } from '../src/lib/problems/problem-list.ts'
 import { SIGNER_OPTIONS } from '../src/lib/signing/sign.ts'
 import { RESUME_HELD_OPTIONS } from '../src/lib/backlog/resume-due.ts'
+import { ERASE_STATEMENTS_OPTIONS } from '../src/lib/erasures/create-erasure.ts'
+import { ERASURE_INPUTS } from '../src/lib/erasures/erasure-input.ts'
+import { ERASURE_LIST_OPTIONS } from '../src/lib/erasures/erasure-store.ts'
+import { STEP_ERASURES_OPTIONS } from '../src/lib/erasures/step-erasures.ts'
+import { CREATE_REPLAY_OPTIONS } from '../src/lib/replays/create-replay.ts'
 import { REPLAY_INPUTS } from '../src/lib/replays/replay-input.ts'
 import { REPLAY_LIST_OPTIONS } from '../src/lib/replays/replay-store.ts'
 import { STEP_REPLAYS_OPTIONS } from '../src/lib/replays/step-replays.ts'
@@ -46,6 +51,7 @@ export const OPTION_NAMES = {
   'engine.publishTest': STATE_OPTIONS,
   'engine.sendTest': TEST_OPTIONS,
   'attempts.list': ATTEMPT_FILTER,
+  'engine.export': EXPORT_OPTIONS,
   'problems.list': PROBLEM_FILTER,
   'audit.list': AUDIT_FILTER,
   'problems.acknowledge': BY_OPTION,
@@ -66,7 +72,16 @@ export const OPTION_NAMES = {
   'a replay of missed': REPLAY_INPUTS.missed,
   'a replay of matching': REPLAY_INPUTS.matching,
   'a replay of ids': REPLAY_INPUTS.ids,
+  'the options of replays.create': CREATE_REPLAY_OPTIONS,
   'replays.list': REPLAY_LIST_OPTIONS,
+  'engine.worker.stepErasures': STEP_ERASURES_OPTIONS,
+  'an erasure of event': ERASURE_INPUTS.event,
+  'an erasure of endpoint': ERASURE_INPUTS.endpoint,
+  'an erasure of range': ERASURE_INPUTS.range,
+  'an erasure of workspace': ERASURE_INPUTS.workspace,
+  'the options of erase': BY_OPTION,
+  eraseStatements: ERASE_STATEMENTS_OPTIONS,
+  'erasures.list': ERASURE_LIST_OPTIONS,
   'an event': EVENT_OPTIONS,
   'an endpoint': ENDPOINT_OPTIONS,
   'an endpoint by its uid': UPSERT_OPTIONS,
@@ -86,6 +101,4 @@ export const OPTION_NAMES = {
   'deliveries.list': DELIVERY_LIST_OPTIONS,
   'deliveries.listEvents': PAGE_OPTIONS,
   'events.list': EVENT_FILTER,
-  'the filter of deliveries.replayEndpoint': REPLAY_ENDPOINT_FILTER,
-  'deliveries.replayEndpoint': REPLAY_ENDPOINT_OPTIONS,
 }

@@ -110,12 +110,6 @@ const OF_ONE: [
   set: string,
   call: (made: Rig, id: string) => Promise<unknown>,
 ][] = [
-  [
-    'a replay',
-    'failed',
-    'updated_at = 1',
-    ({ engine }, endpointId) => engine.deliveries.replayEndpoint('w1', { endpointId }, { limit: 100 }),
-  ],
   ['a resume', 'held', 'resume_at = 1', resumeRows],
   ['a probe', 'held', `resume_at = 1, circuit = 'open'`, resumeRows],
   ['a deletion', 'held', 'updated_at = 1', ({ engine }, id) => engine.endpoints.delete('w1', id)],

@@ -31,11 +31,13 @@ const EVERY_CODE = Object.keys({
   commit_unconfirmed: true,
   not_accepted: true,
   too_many_endpoints: true,
+  too_many_api_keys: true,
   too_many_deliveries: true,
   too_many_waiting: true,
   too_many_requests: true,
   too_many_idempotency_records: true,
   too_many_replays: true,
+  erased: true,
 } satisfies Record<EngineErrorCode, true>) as EngineErrorCode[]
 
 describe('the README', () => {

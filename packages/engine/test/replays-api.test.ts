@@ -2,6 +2,7 @@
 import { newEventId } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { type ReplayInput, allWorkspaces } from '../src/index.ts'
+import { rig } from './rig.ts'
 import { api, problem, read } from './routes.ts'
 
 const NOBODYS = 'evt_01890000-0000-7000-8000-000000000000.ep_01890000-0000-7000-8000-000000000000'
@@ -118,6 +119,21 @@ describe('a replay over HTTP', () => {
     expect((await made.rows()).map(({ status }) => status)).toEqual(['failed', 'failed'])
   })
 
+  it('of an endpoint is the same job by the route of the endpoint', async () => {
+    const made = await world(2)
+    const path = `/endpoints/${made.endpointId}/replay`
+    const first = await made.post({ since: '2026-01-01T00:00:00Z', rate: 5 }, 'k1', path)
+    expect(first).toMatchObject({
+      status: 201,
+      body: { what: 'failed', endpointId: made.endpointId, planned: 2, rate: 5, state: 'running' },
+    })
+    expect(await made.post({ since: '2026-01-01T00:00:00Z', rate: 5 }, 'k1', path)).toEqual(first)
+    expect(await made.post({}, undefined, path)).toEqual(problem(409, 'conflict'))
+    for (const id of ['ep_none', (await made.addEndpoint({ workspaceId: 'w2' })).id])
+      expect(await made.post({}, undefined, `/endpoints/${id}/replay`)).toEqual(problem(404, 'not_found'))
+    expect(await made.count('keepsend_replays')).toBe(1)
+  })
+
   it('is made once under an idempotency key, and its changes too', async () => {
     const made = await world()
     const first = await made.post(FAILED, 'k1')
@@ -228,6 +244,91 @@ describe('the limits of replays', () => {
     expect(await made.select('select count(*) as n, count(distinct endpoint_id) as d from keepsend_replays')).toEqual([
       { n: 10, d: 10 },
     ])
+  })
+})
+
+describe('a replay that may be made once in a time', () => {
+  const HOUR = { oncePerMs: 3_600_000 }
+  const hourLater = `update keepsend_replays set id = 'rep_00000000-0000' || substr(id, 18), created_at = created_at - 3600000`
+
+  it('is refused until then, with the time of the next, for its endpoint alone', async () => {
+    const made = await world(2)
+    const create = (endpointId: string | undefined) => made.engine.replays.create('w1', { ...FAILED, endpointId }, HOUR)
+    const { id, createdAt } = await create(made.endpointId)
+    await made.engine.worker.stepReplays()
+    expect(await made.engine.replays.get('w1', id)).toMatchObject({ state: 'completed', sent: 2 })
+    const refused = await create(made.endpointId).catch((error: unknown) => error)
+    expect(refused).toMatchObject({
+      code: 'too_many_replays',
+      status: 429,
+      message: expect.stringContaining(
+        `the next may begin at ${new Date(createdAt + 3_600_000).toISOString()}`,
+      ) as string,
+    })
+    const { retryAfterSeconds } = refused as { retryAfterSeconds: number }
+    expect(retryAfterSeconds).toBeGreaterThan(3500)
+    expect(retryAfterSeconds).toBeLessThanOrEqual(3600)
+    // Another endpoint, several endpoints, another workspace, and a caller without the option.
+    await create(made.ids[1])
+    await create(undefined)
+    await made.engine.replays.create('w2', FAILED, HOUR)
+    await made.engine.replays.create('w1', { ...FAILED, endpointId: made.endpointId })
+    await made.exec(hourLater)
+    expect(await create(made.endpointId)).toMatchObject({ endpointId: made.endpointId })
+  })
+
+  it('is not hindered by a replay of one delivery, nor by one that sent nothing', async () => {
+    const made = await world()
+    const [row] = await made.rows()
+    await made.engine.deliveries.replay('w1', row?.id ?? '')
+    const create = () => made.engine.replays.create('w1', { ...FAILED, endpointId: made.endpointId }, HOUR)
+    const { id } = await create()
+    await made.engine.replays.cancel('w1', id)
+    expect(await create()).toMatchObject({ state: 'running' })
+  })
+
+  it('is made once by many creators, and a dry run is free', async () => {
+    const made = await world()
+    const input = { ...FAILED, endpointId: made.endpointId } as const
+    const all = await Promise.allSettled(Array.from({ length: 4 }, () => made.engine.replays.create('w1', input, HOUR)))
+    expect(all.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    const refused = all.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+    expect(refused).toEqual(Array(3).fill(expect.objectContaining({ code: 'too_many_replays' })))
+    expect(await made.count('keepsend_replays')).toBe(1)
+    const dry = { ...input, dryRun: true } as typeof input
+    expect(await made.engine.replays.create('w1', dry, HOUR)).toMatchObject({ planned: 2 })
+    expect(await made.count('keepsend_replays')).toBe(1)
+  })
+
+  it('is decided in its transaction: another was made and has ended since it looked', async () => {
+    const made = await world()
+    const input = { ...FAILED, endpointId: made.endpointId } as const
+    let meanwhile: (() => Promise<void>) | undefined = async () => {
+      await made.engine.replays.create('w1', input, HOUR)
+      await made.engine.worker.stepReplays()
+    }
+    const other = await rig({
+      on: made,
+      wrap: (db) => ({
+        ...db,
+        async atomic(statements) {
+          const first = meanwhile
+          meanwhile = undefined
+          await first?.()
+          return db.atomic(statements)
+        },
+      }),
+    })
+    await expect(other.engine.replays.create('w1', input, HOUR)).rejects.toMatchObject({ code: 'too_many_replays' })
+    expect(await made.select('select state from keepsend_replays')).toEqual([{ state: 'completed' }])
+  })
+
+  it.each([0, 1.5, 30 * 86_400_000 + 1])('refuses %d ms', async (oncePerMs) => {
+    const made = await world()
+    await expect(made.engine.replays.create('w1', FAILED, { oncePerMs })).rejects.toMatchObject({
+      code: 'invalid_option',
+      message: expect.stringContaining('oncePerMs') as string,
+    })
   })
 })
 

@@ -1,25 +1,17 @@
 // Replay jobs of what an endpoint missed, and of the deliveries of a list.
 import { describe, expect, it } from 'vitest'
 import type { EndpointInput } from '../src/index.ts'
-import { drain, replayRig } from './replays.ts'
+import { drain, idAgo, replayRig } from './replays.ts'
 
 const AGO_MS = 300_000
 
-/** An event id of five minutes ago. */
-function idAgo(): string {
-  const hex = (Date.now() - AGO_MS + nth).toString(16).padStart(12, '0')
-  return `evt_${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-${String(nth++).padStart(12, '0')}`
-}
-
 /** Publishes an event five minutes ago, by its id, and delivers it. */
 async function publishAgo(made: Awaited<ReturnType<typeof replayRig>>, type = 'a', channels: string[] = []) {
-  const id = idAgo()
+  const id = idAgo(AGO_MS)
   await made.engine.publish({ id, type, workspaceId: 'w1', data: {}, channels })
   await made.work({ limit: 1000 })
   return id
 }
-let nth = 0
-
 async function missed(parts: Partial<EndpointInput> = {}) {
   const made = await replayRig()
   const before = [await publishAgo(made), await publishAgo(made, 'b'), await publishAgo(made, 'a', ['room'])]
@@ -33,7 +25,7 @@ const sent = (made: Awaited<ReturnType<typeof replayRig>>) =>
 describe('a replay of what an endpoint missed', () => {
   it('takes what matches its filter now, and nothing that was cancelled', async () => {
     const made = await missed({ filter: { type: 'b' } })
-    const cancelled = await made.engine.publish({ id: idAgo(), type: 'b', workspaceId: 'w1', data: {} })
+    const cancelled = await made.engine.publish({ id: idAgo(AGO_MS), type: 'b', workspaceId: 'w1', data: {} })
     await made.engine.cancelEvent('w1', cancelled.eventId)
     await made.age(AGO_MS)
     made.accept()
@@ -80,6 +72,40 @@ describe('a replay of what an endpoint missed', () => {
     await made.step()
     await drain(made)
     expect(sent(made).toSorted()).toEqual(indexes.map((index) => String(made.before[index])).toSorted())
+  })
+
+  it('goes on by what its endpoint matches after a change', async () => {
+    const made = await missed()
+    const { id } = await made.create({ what: 'missed', endpointId: made.id })
+    await made.engine.endpoints.update('w1', made.id, { filter: { type: 'b' } })
+    made.accept()
+    await made.step()
+    await drain(made)
+    expect(sent(made)).toEqual([made.before[1]])
+    expect(await made.engine.replays.get('w1', id)).toMatchObject({
+      state: 'completed',
+      planned: 3,
+      sent: 1,
+      skipped: { changed: 2 },
+    })
+  })
+
+  it('does not send again what is published meanwhile under an id behind its position', async () => {
+    const early = idAgo(AGO_MS)
+    const made = await missed()
+    made.accept()
+    const { id } = await made.create({ what: 'missed', endpointId: made.id, rate: 1 })
+    const position = async () => String((await made.select('select position from keepsend_replays'))[0]?.['position'])
+    await made.step()
+    expect(await position()).toContain(made.before[0])
+    expect(early < String(made.before[0])).toBe(true)
+    await made.engine.publish({ id: early, type: 'a', workspaceId: 'w1', data: {} })
+    for (let steps = 0; steps < 3; steps++) {
+      await made.step()
+      await drain(made)
+    }
+    expect(await made.engine.replays.get('w1', id)).toMatchObject({ state: 'completed', planned: 3, sent: 3 })
+    expect(sent(made).toSorted()).toEqual([early, ...made.before].toSorted())
   })
 
   it('ends a minute before it was made, and reaches back to the first recorded event', async () => {

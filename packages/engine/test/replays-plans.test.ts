@@ -78,3 +78,23 @@ it.each<[ReplayInput['what'], boolean]>([
     expect(reads.filter(({ by, rows }) => by.startsWith('SCAN') || rows > 6 * OWN)).toEqual([])
   }
 })
+
+it('a step reads its page alone, of many deliveries that failed in one millisecond', async () => {
+  const made = await recordedRig()
+  const { id } = await made.addEndpoint()
+  const count = 3000
+  const [failed = ''] = fill({ now: Date.now(), lane: ['w1', id] }, 1, count)
+  await made.exec(failed)
+  await made.engine.replays.create('w1', { what: 'failed', endpointId: id })
+  await made.engine.worker.stepReplays({ batch: 1000 })
+  await made.exec('update keepsend_replays set due_at = 0')
+  await made.exec(`update pending_events set status = 'completed' where status = 'held'`)
+  made.statements()
+  await made.engine.worker.stepReplays({ batch: 100 })
+  const page = made.statements().find(({ sql }) => sql.includes('(completed_at, id) >'))
+  const place = 'workspace_id=? AND endpoint_id=? AND status=? AND (completed_at,id)>(?,?) AND completed_at<?'
+  const expected = onPostgres
+    ? { rows: 100 }
+    : { by: `SEARCH pending_events USING INDEX pending_events_replay (${place})` }
+  expect(await readsOf(made.db, page!)).toMatchObject([expected])
+})

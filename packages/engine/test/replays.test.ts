@@ -1,5 +1,5 @@
 // Replay jobs: which deliveries they take, each once, and what else happens meanwhile.
-import { claimDueEvents } from '@keepsend/outbox'
+import { claimDueEvents, newEventId } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { drain, replayRig } from './replays.ts'
 
@@ -31,6 +31,23 @@ const sentIds = (made: Awaited<ReturnType<typeof replayRig>>) =>
   made.sender.requests.map(({ headers }) => String(headers['webhook-id'])).toSorted()
 
 describe('a replay of failed deliveries', () => {
+  it('takes what was given up, and nothing that was cancelled', async () => {
+    const made = await replayRig()
+    const { id } = await made.addEndpoint()
+    const [given, cancelled] = [newEventId(), newEventId()]
+    for (const eventId of [given, cancelled])
+      await made.engine.publish({ id: eventId, type: 'a', workspaceId: 'w1', data: {} })
+    await made.engine.deliveries.giveUp('w1', `${given}.${id}`)
+    await made.engine.cancelEvent('w1', cancelled)
+    await made.age()
+    made.accept()
+    expect(await made.create({ ...FAILED, endpointId: id })).toMatchObject({ planned: 1 })
+    await made.step()
+    await drain(made)
+    expect(sentIds(made)).toEqual([given])
+    expect(await made.rows()).toMatchObject([{ id: `${cancelled}.${id}`, lastError: 'cancelled' }])
+  })
+
   it('sends each again under its webhook-id, and is completed with its last step', async () => {
     const made = await failed(3)
     const before = sentIds(made)
@@ -152,6 +169,18 @@ describe('a replay of failed deliveries', () => {
     })
   })
 
+  it('of a workspace takes nothing of an endpoint that is made meanwhile', async () => {
+    const made = await failed(2)
+    const { id } = await made.create(FAILED)
+    const other = await made.addEndpoint()
+    await made.publish(2)
+    for (let steps = 0; steps < 3; steps++) await made.step()
+    expect(await made.engine.replays.get('w1', id)).toMatchObject({ state: 'completed', planned: 2, sent: 2 })
+    const held = (await made.rows()).filter(({ status }) => status === 'held')
+    expect(held.map(({ endpointId }) => endpointId)).toEqual([made.id, made.id])
+    expect(held.map(({ endpointId }) => endpointId)).not.toContain(other.id)
+  })
+
   it('does not take events that are published and fail meanwhile', async () => {
     const made = await failed(2)
     const { id } = await made.create({ ...FAILED, endpointId: made.id })
@@ -177,6 +206,42 @@ describe('a replay of failed deliveries', () => {
       expect(lost).toEqual([stale!.id])
     }
     expect(await made.rows()).toEqual(held)
+  })
+})
+
+describe('a replay, while retention deletes,', () => {
+  it('counts failed deliveries that are gone as changed', async () => {
+    const made = await failed(4)
+    const { id } = await made.create({ ...FAILED, endpointId: made.id })
+    await made.exec('update pending_events set completed_at = 1 where id in (?, ?)', ...made.deliveryIds.slice(0, 2))
+    await made.engine.worker.maintain()
+    expect(await made.rows()).toHaveLength(2)
+    await made.step()
+    expect(await made.engine.replays.get('w1', id)).toMatchObject({
+      state: 'completed',
+      planned: 4,
+      sent: 2,
+      skipped: { onItsWay: 0, noLongerStored: 0, changed: 2 },
+    })
+  })
+
+  it.each([
+    ['deleted', true],
+    ['not yet deleted', false],
+  ])('counts delivered ones whose attempts are past it as no longer stored, %s', async (_, isDeleted) => {
+    const made = await delivered(3)
+    const { id } = await made.create({ what: 'ids', ids: made.deliveryIds })
+    await made.engine.workspaces.setRetention('w1', { attemptsMs: 60_000 })
+    await made.age(120_000)
+    if (isDeleted) await made.engine.worker.maintain()
+    expect(await made.count('keepsend_attempts')).toBe(isDeleted ? 0 : 3)
+    await made.step()
+    expect(await made.engine.replays.get('w1', id)).toMatchObject({
+      state: 'completed',
+      sent: 0,
+      skipped: { noLongerStored: 3 },
+    })
+    expect(await made.rows()).toEqual([])
   })
 })
 
@@ -243,6 +308,27 @@ describe('a replay of delivered deliveries', () => {
       skipped: { onItsWay: 1, noLongerStored: 2, changed: 0 },
     })
     expect(await made.states()).toEqual({ replay: 1, pending: 1 })
+  })
+
+  it('loses the late settle of the life before it', async () => {
+    const made = await replayRig()
+    made.accept()
+    const { id } = await made.addEndpoint()
+    await made.engine.publish({ type: 'a', workspaceId: 'w1', data: {} })
+    const [stale] = (await claimDueEvents(made.db, { limit: 1 })).claims
+    const outcome = await made.engine.worker.deliver(stale!, stale!.claimedAt)
+    // The worker stalls before its settle. Its lease expires, and another delivers.
+    await made.work({ now: Date.now() + 3_600_000 })
+    await made.age()
+    await made.create({ what: 'delivered', endpointId: id })
+    await made.step()
+    const held = await made.rows()
+    expect(held).toMatchObject([{ status: 'held', holdReason: 'replay' }])
+    for (let late = stale!.gen; late <= stale!.gen + 2; late++) {
+      const { lost } = await made.engine.worker.settle([{ claim: { ...stale!, gen: late }, outcome }])
+      expect(lost).toEqual([stale!.id])
+    }
+    expect(await made.rows()).toEqual(held)
   })
 
   it('begins above every gen of the earlier life', async () => {

@@ -44,6 +44,14 @@ export async function replayRig(options: Parameters<typeof rig>[0] = {}) {
   }
 }
 
+let nth = 0
+
+/** An event id of this long ago, after those that were asked for before it. */
+export function idAgo(ms: number): string {
+  const hex = (Date.now() - ms + nth).toString(16).padStart(12, '0')
+  return `evt_${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-${String(nth++).padStart(12, '0')}`
+}
+
 /** Resumes and delivers until nothing is left to do. */
 export async function drain(made: Made): Promise<void> {
   for (let rounds = 0; rounds < 50; rounds++) {

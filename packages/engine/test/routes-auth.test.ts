@@ -11,6 +11,7 @@ async function existing(made: Awaited<ReturnType<typeof api>>): Promise<Record<s
   const problems = `prb_${id}.http_4xx.400`
   const { id: apiKey } = await made.engine.apiKeys.create({ workspaceId: 'w1' })
   const { id: replays } = await made.engine.replays.create('w1', { what: 'ids', ids: [row?.id ?? ''] })
+  const { id: erasures } = await made.engine.erase({ workspaceId: 'w1', what: 'range', until: 0 })
   const events = row?.id.slice(0, 40) ?? ''
   return {
     endpoints: id,
@@ -19,7 +20,9 @@ async function existing(made: Awaited<ReturnType<typeof api>>): Promise<Record<s
     events,
     problems,
     replays,
+    erasures,
     'api-keys': apiKey,
+    workspaces: 'w1',
   }
 }
 

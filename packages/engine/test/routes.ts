@@ -54,9 +54,11 @@ export const GOOD_BODIES: Record<string, unknown> = {
   'POST /endpoints/{id}/match': { object: 'event', type: 'message.created', data: { id: 'm1' } },
   'POST /endpoints/{id}/rotate-secret': {},
   'POST /endpoints/{id}/test/send': { type: 'message.created', data: { id: 'm1' } },
-  'POST /endpoints/{id}/replay': { settledBefore: '2100-01-01T00:00:00Z' },
-  // Nothing has failed by then, so the replay is completed.
+  // Nothing has failed by then, so the replays are completed.
+  'POST /endpoints/{id}/replay': { until: '2000-01-01T00:00:00Z' },
   'POST /replays': { what: 'failed', until: '2000-01-01T00:00:00Z' },
+  // Nobody's event.
+  'POST /erasures': { what: 'event', eventId: 'evt_01890000-0000-7000-8000-000000000000' },
   'POST /problems/{id}/acknowledge': { by: 'dana' },
   'POST /api-keys': { name: 'backend' },
   'POST /api-keys/{id}/rotate': {},

@@ -16,6 +16,8 @@ const SMALL = [
   'keepsend_payloads',
   // Workspaces with a retention of their own, read a page at a time.
   'keepsend_workspaces',
+  // Running jobs, of which each workspace has ten at most.
+  'keepsend_replays USING COVERING INDEX keepsend_replays_due',
   // The clean-up of the audit, from the first id on: it deletes each that it reads.
   'old_action',
   'sqlite_master',
@@ -68,7 +70,8 @@ it.each([
     await engine.deliveries.listByEvent('w1', eventIdOf(one))
     await engine.events.get('w1', eventIdOf(one))
   }
-  await engine.deliveries.replayEndpoint('w1', { endpointId: id })
+  await engine.replays.create('w1', { what: 'failed', endpointId: id }, { oncePerMs: 60_000 })
+  await engine.worker.stepReplays()
   await engine.endpoints.list('w1', { limit: 5 })
   await engine.endpoints.update('w1', id, { eventTypes: ['c.d'] })
   await engine.endpoints.delete('w1', id)

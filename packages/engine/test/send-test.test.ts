@@ -185,9 +185,13 @@ describe('a test', () => {
     const { id } = await without.addEndpoint()
     expect(await without.engine.sendTest('w1', id)).toMatchObject({ outcome: 'failed', body: 'x' })
     expect(await without.count('keepsend_attempts')).toBe(0)
-    const { engine, addEndpoint, readOnly, log } = await world()
+    const { engine, addEndpoint, sender, readOnly, log } = await world()
     const endpoint = await addEndpoint()
-    await readOnly(true)
+    const send = sender.send.bind(sender)
+    sender.send = async (request) => {
+      await readOnly(true)
+      return send(request)
+    }
     expect(await engine.sendTest('w1', endpoint.id)).toMatchObject({ outcome: 'delivered' })
     expect(log.entries).toMatchObject([{ level: 'error', message: 'failed to record a test; it was sent' }])
   })
@@ -209,6 +213,23 @@ describe('a test', () => {
     const own = await publisher.addEndpoint()
     const refused = { code: 'conflict', message: expect.stringContaining('no sender') }
     await expect(publisher.engine.sendTest('w1', own.id)).rejects.toMatchObject(refused)
+  })
+
+  it('is in the audit before it is sent, so that a crash leaves its row; without the row it is not sent', async () => {
+    const asked: unknown[] = []
+    const { engine, addEndpoint, sender, select, readOnly } = await world()
+    const { id } = await addEndpoint()
+    const send = sender.send.bind(sender)
+    sender.send = async (request) => {
+      asked.push(...(await select(`select verb, endpoint_id as id from keepsend_audit where verb = 'endpoint.test'`)))
+      return send(request)
+    }
+    await engine.sendTest('w1', id)
+    expect(asked).toEqual([{ verb: 'endpoint.test', id }])
+    await readOnly(true)
+    await expect(engine.sendTest('w1', id)).rejects.toMatchObject({ code: 'not_accepted' })
+    await readOnly(false)
+    expect(sender.requests).toHaveLength(1)
   })
 
   it('counts in the statistics as a test alone', async () => {

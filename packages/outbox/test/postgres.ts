@@ -1,7 +1,7 @@
 import pg from 'pg'
 import postgres from 'postgres'
 import { onTestFinished } from 'vitest'
-import { type TestSchema, createSchema } from '../../../test/postgres/schema.ts'
+import { type TestSchema, createSchema, lendSchema } from '../../../test/postgres/schema.ts'
 import { type OutboxDatabase, migrateOutbox, newEventId } from '../src/index.ts'
 import { fromPostgres } from '../src/postgres.ts'
 import type { OutboxDatabases } from '../src/testing.ts'
@@ -23,11 +23,19 @@ export type DriverName = keyof typeof DRIVERS
 
 export const DRIVER_NAMES = Object.keys(DRIVERS) as DriverName[]
 
-/** A fresh, migrated schema, with two pools into it. */
+/** A schema of the outbox alone, as it is after its migrations. */
+function lendMigrated(): Promise<TestSchema> {
+  return lendSchema('outbox', async (url) => {
+    const { db, end } = DRIVERS.pg(url, 1)
+    await migrateOutbox(db)
+    await end()
+  })
+}
+
+/** An empty, migrated schema, with two pools into it. */
 export async function openBoth(driver: DriverName): Promise<OutboxDatabases> {
-  const schema = await createSchema()
+  const schema = await lendMigrated()
   const [one, other] = [DRIVERS[driver](schema.url, 4), DRIVERS[driver](schema.url, 4)]
-  await migrateOutbox(one.db)
   return {
     db: one.db,
     rival: other.db,
@@ -45,12 +53,12 @@ export interface Opened {
   host: pg.Pool
 }
 
-/** A fresh, migrated schema that is dropped at the end of the test. */
+/** An empty schema, migrated by default, that is given back at the end of the test. */
 export async function open(
   driver: DriverName = 'pg',
   options: { max?: number; migrated?: boolean } = {},
 ): Promise<Opened> {
-  const schema = await createSchema()
+  const schema = options.migrated === false ? await createSchema() : await lendMigrated()
   const { db, end } = DRIVERS[driver](schema.url, options.max ?? 4)
   const host = new pg.Pool({ connectionString: schema.url })
   host.on('error', () => undefined)
@@ -58,7 +66,6 @@ export async function open(
     await Promise.all([end(), host.end()])
     await schema.drop()
   })
-  if (options.migrated !== false) await migrateOutbox(db)
   return { db, schema, host }
 }
 

@@ -22,6 +22,8 @@ const LEASE_MS = 120_000
 const FIRST_SENDS = 1000
 // Endpoints whose held rows one tick resumes: a few statements each.
 const ENDPOINTS = 10
+// Pages of an erasure in one tick, of two requests to D1 each.
+const ERASED_PAGES = 5
 
 export interface InlineEventQueueOptions {
   /**
@@ -113,6 +115,7 @@ export class InlineEventQueue implements EventQueue {
       const options = { limit: FIRST_SENDS, leaseMs: LEASE_MS, due: false, firstSends: 'all' } as const
       await releaseEvents(engine.db, (await sweepPendingEvents(engine.db, options)).events)
       await engine.worker.stepReplays({ limit: 1, batch: Math.max(2, this.#deliveriesPerInvocation), everyMs: 60_000 })
+      await engine.worker.stepErasures({ limit: 1, pages: ERASED_PAGES })
       const { resumed } = await engine.worker.resumeHeld({
         limit: ENDPOINTS,
         batch: this.#deliveriesPerInvocation,

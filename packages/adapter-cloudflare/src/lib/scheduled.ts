@@ -31,6 +31,7 @@ export async function sweep(policy: QueuePolicy): Promise<SweepReport> {
     await engine.worker
       .stepReplays({ batch: MAX_RESUMED, everyMs: CRON_MS })
       .catch((error: unknown) => errors.push(error))
+    await engine.worker.stepErasures({ pages: ERASED_PAGES }).catch((error: unknown) => errors.push(error))
     const resumed = await resumeHeldRows(policy, errors)
     const how = { limit, leaseMs, firstSends: 'all', perWorkspace: PER_WORKSPACE } as const
     const { events, exhausted } = await sweepPendingEvents(engine.db, how)
@@ -58,6 +59,8 @@ async function resumeHeldRows({ engine, queue, graceMs }: QueuePolicy, errors: u
 }
 
 const CRON_MS = 60_000
+// Two requests to D1 each.
+const ERASED_PAGES = 50
 // Rows waiting in the lanes of one workspace that a tick dispatches; their settles dispatch the rest.
 const PER_WORKSPACE = 20
 // Rows of one endpoint in one tick: a load that a receiver which has just recovered can take in a minute.

@@ -26,6 +26,14 @@ it('one of two endpoints that are created concurrently at the limit is refused',
   expect([await countOf('keepsend_endpoints'), await countOf('keepsend_secrets')]).toEqual([2, 2])
 })
 
+it('one of two API keys that are created concurrently at the limit is refused', async () => {
+  const { engine } = await rig({ engine: { limits: { apiKeysPerWorkspace: 2 } } })
+  await engine.apiKeys.create({ workspaceId: 'w' })
+  const two = [1, 2].map(() => engine.apiKeys.create({ workspaceId: 'w' }))
+  expect(await codes(two)).toEqual(['ok', 'too_many_api_keys'])
+  expect(await countOf('keepsend_api_keys')).toBe(2)
+})
+
 it('a publish of too many deliveries inserts none, alone or with others', async () => {
   const limits = { deliveriesPerPublish: 3 }
   const { engine, addEndpoint, publish, rows } = await rig({ engine: { limits } })

@@ -39,7 +39,13 @@ async function beside(neighbours: number) {
     await db.run(sqlText`update keepsend_endpoints set id = ${id} where id = ${endpoint.id}`)
   }
   // As on Node: rows are ready in their lanes.
-  const inLine = createEngine({ db, queue: { send: () => Promise.resolve() }, secrets: TEST_KEYS })
+  const inLine = createEngine({
+    db,
+    queue: { send: () => Promise.resolve() },
+    secrets: TEST_KEYS,
+    // The rows failed in 1970.
+    failedRetentionMs: 1e14,
+  })
   meter.read()
   return { db, inLine, dispatching, read: meter.read }
 }
@@ -66,8 +72,10 @@ const CALLS: [
   ['the health check', async ({ inLine }) => inLine.routes.request('/health'), 500],
   [
     'a replay',
-    async ({ inLine }) =>
-      expect(await inLine.deliveries.replayEndpoint('w1', { endpointId })).toEqual({ count: 50, more: false }),
+    async ({ inLine }) => {
+      const { planned } = await inLine.replays.create('w1', { what: 'failed', endpointId })
+      expect([planned, (await inLine.worker.stepReplays()).steps]).toMatchObject([50, [{ endpointId }]])
+    },
     2000,
   ],
   ['a deletion', ({ inLine }) => inLine.endpoints.delete('w1', 'ep_w12'), 1000],

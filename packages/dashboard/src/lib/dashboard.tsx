@@ -32,7 +32,7 @@ export function createDashboard(options: DashboardOptions): Hono {
   checkOptions(options)
   const { engine, authorize, basePath, environment, links = [] } = options
   const texts = createTexts(options.messages)
-  const csrf = createCsrf(() => engine.deriveSecret('dashboard'))
+  const csrf = createCsrf(() => engine.apiKeys.deriveSecret('dashboard'))
   const app = new Hono()
 
   async function readerOf(c: Context, pattern: string, operator: Operator | undefined): Promise<Reader> {

@@ -11,6 +11,7 @@ create table if not exists keepsend_audit (
   delivery_id text,
   problem_id text,
   replay_id text,
+  erasure_id text,
   api_key_id text,
   new_api_key_id text
 );

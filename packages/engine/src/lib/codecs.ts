@@ -48,6 +48,7 @@ export const endpointRows = createCodec<typeof endpoints>({
   tls: json('tls'),
   uid: 'uid',
   metadata: json('metadata'),
+  eventVersion: 'event_version',
 })
 
 export const secretRows = createCodec<typeof secrets>({
@@ -83,6 +84,7 @@ export const auditRows = createCodec<typeof audit>({
   deliveryId: 'delivery_id',
   problemId: 'problem_id',
   replayId: 'replay_id',
+  erasureId: 'erasure_id',
   apiKeyId: 'api_key_id',
   newApiKeyId: 'new_api_key_id',
 })

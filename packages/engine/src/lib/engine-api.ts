@@ -12,8 +12,10 @@ import type { TestAttempt, TestOptions } from './delivery/send-test.ts'
 import type { AttemptStore } from './history/attempt-list.ts'
 import type { CancelResult } from './events/cancel-event.ts'
 import type { EventStore } from './events/event-store.ts'
+import type { ExportWorkspace } from './export/export-workspace.ts'
 import type { StatisticsStore } from './statistics/statistics-api.ts'
 import type { ReplayStore } from './replays/replay-store.ts'
+import type { Erasing } from './erasures/erasure-store.ts'
 import type { ProblemStore } from './problems/problem-store.ts'
 import type { WorkspaceStore } from './history/workspace-retention.ts'
 import type { EndpointStore } from './endpoints/endpoint-store-api.ts'
@@ -35,7 +37,7 @@ export interface PublishResult {
 }
 
 /** @typeParam Catalog that of the events it publishes: `Engine<typeof catalog>`. Of an engine without one, any event */
-export interface Engine<Catalog extends EventCatalog = EventCatalog> {
+export interface Engine<Catalog extends EventCatalog = EventCatalog> extends Erasing {
   readonly db: OutboxDatabase
   readonly endpoints: EndpointStore
   readonly apiKeys: ApiKeys
@@ -137,6 +139,18 @@ export interface Engine<Catalog extends EventCatalog = EventCatalog> {
    */
   sendTest(workspaceId: string, endpointId: string, options?: TestOptions): Promise<TestAttempt>
   /**
+   * Exports everything that is stored of a workspace, as lines of NDJSON (each a JSON object with its `kind`, and a line feed): its
+   * endpoints, API keys, deliveries, events, attempts, problems, replays and actions, without secrets and keys; see docs/export.md. The
+   * last line is of kind `end`. One page is in memory, each is read by at most three statements, and none before you ask for its
+   * first line. On D1 a call reads 20 pages: continue with `after`.
+   *
+   * @throws {EngineError} `invalid_request`, `invalid_option`; from the iterator also `not_retained`: D1 lacks the index by which it
+   *   finds delivered attempts
+   * @example
+   * await pipeline(engine.export('w1'), createWriteStream('w1.ndjson'))
+   */
+  export: ExportWorkspace
+  /**
    * Calls a function for each event of this name in this process; `docs/lifecycle-events.md` lists them. Call the returned
    * function to stop it. A listener is called when the work is done and is not awaited: what it throws or rejects with is
    * logged, and no delivery depends on it. It blocks the process for as long as it computes, so let it only count or append.
@@ -146,15 +160,6 @@ export interface Engine<Catalog extends EventCatalog = EventCatalog> {
    * engine.on('attempt', ({ outcome, tookMs }) => attempts.record(tookMs, { outcome }))
    */
   on<Name extends LifecycleName>(name: Name, listener: LifecycleListener<Name>): () => void
-  /**
-   * Returns a secret of the installation for one purpose: 64 hex digits, the same in every process, derived from the encrypted pepper
-   * of the API keys, which it makes if there is none.
-   *
-   * @throws {EngineError} if the pepper cannot be decrypted
-   * @example
-   * const key = await engine.deriveSecret('session cookies')
-   */
-  deriveSecret(purpose: string): Promise<string>
   /**
    * Counts the deliveries of the installation by state, up to 100,000, and returns how long the oldest have waited: due ones, and
    * held ones besides.

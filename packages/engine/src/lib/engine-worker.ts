@@ -33,6 +33,7 @@ import {
 import { errorFields } from './logger.ts'
 import { type MaintenanceDeps, type MaintenanceResult, createMaintenance } from './maintenance.ts'
 import { recordSuperseded } from './history/record-superseded.ts'
+import { type StepErasuresOptions, type StepErasuresResult, stepErasures } from './erasures/step-erasures.ts'
 import { type StepDeps, type StepReplaysOptions, type StepReplaysResult, stepReplays } from './replays/step-replays.ts'
 import { jittered } from './retry-schedule.ts'
 import type { KeyCheck } from './secrets/key-check.ts'
@@ -57,6 +58,8 @@ export interface EngineWorker {
   settleEach<F extends FinishedDelivery>(finished: readonly F[], next?: SettleNext): Promise<SettleEachResult<F>>
   /** Resumes held rows of endpoints whose `resume_at` has come. For the timer of a poller, or a cron. */
   resumeHeld(options?: ResumeHeldOptions): Promise<ResumeHeldResult>
+  /** Makes steps of each erasure that is due: see docs/erasure.md. A poller calls it when one is due, a cron at its tick. */
+  stepErasures(options?: StepErasuresOptions): Promise<StepErasuresResult>
   /**
    * Makes a step of each replay job that is due: holds deliveries that are to be sent again, for {@link EngineWorker.resumeHeld}
    * to resume. For the timer of a poller, or a cron. An error of a step is logged, and the step is repeated.
@@ -86,6 +89,7 @@ export interface WorkerDeps extends MaintenanceDeps, SettleDeps {
   keyCheck: KeyCheck
   /** How replay jobs find deliveries. */
   deliveries: StepDeps['deliveries']
+  versions: StepDeps['versions']
   lifecycle: Lifecycle
   monotonic: () => number
 }
@@ -137,6 +141,8 @@ export function createEngineWorker(deps: WorkerDeps): EngineWorker {
       tellResumed(lifecycle, result.resumed)
       return result
     },
+
+    stepErasures: (options = {}) => stepErasures(deps, options),
 
     stepReplays: (options = {}) =>
       stepReplays({ ...deps, forget: (endpointId) => delivering.endpointCache.forget(endpointId) }, options),

@@ -8,18 +8,18 @@ import { createRowCeilings } from './row-ceiling.ts'
 import { createCheckUrl } from './url-policy/check-url.ts'
 import { COMMIT_OPTIONS, type CommitOptions, type PublishedEvent, commitTransaction } from './publish/commit.ts'
 import type { DeliverDeps } from './delivery/deliver.ts'
+import { createAnyState } from './deliveries/any-state.ts'
 import { createDeliveryStore } from './deliveries/delivery-store.ts'
 import { warnOfDevelopment } from './development-warnings.ts'
-import { createCancelEvent } from './events/cancel-event.ts'
-import { createEventStore } from './events/event-store.ts'
+import { createExport } from './export/export-workspace.ts'
 import { createHistoryStores } from './history-stores.ts'
-import { createReplayStore } from './replays/replay-store.ts'
+import { createJobStores } from './job-stores.ts'
+import { createReplayDelivery } from './replays/replay-delivery.ts'
 import { createEndpoints } from './endpoints/endpoints-by-uid.ts'
 import { createSendTest } from './delivery/send-test.ts'
 import type { Engine } from './engine-api.ts'
 import { createEngineWorker } from './engine-worker.ts'
 import { EngineError, checkNames } from './errors.ts'
-import { prepareEvent, prepareEvents } from './publish/event.ts'
 import { createReceiverCount } from './publish/receiver-count.ts'
 import { dispatchRows, dispatchWithoutRows, inBackground, messagesOf, newCounters } from './publish/dispatch.ts'
 import { findStoredResponse } from './idempotency/idempotency.ts'
@@ -44,7 +44,7 @@ import { createEndpointCache } from './endpoints/endpoint-cache.ts'
 import { resumeHeld } from './backlog/resume-due.ts'
 import { createHeartbeat } from './workers.ts'
 
-// Held rows that enabling, resuming or replaying an endpoint resumes immediately; its timer resumes the others.
+// Held rows that enabling or resuming an endpoint resumes immediately; its timer resumes the others.
 const FIRST_RESUMED = 100
 
 // On a push queue a resumed row becomes due only this long after its message should arrive. If it were due earlier, the
@@ -79,28 +79,19 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
   const fewReceivers = createReceiverCount(settings.monotonic)
   const { events: recordsEvents = false, search: searchPaths = [] } = settings.history ?? {}
   const filters = createKnownFilters(db, { ...settings, logger })
-  const recording = { recordsEvents, searchPaths }
+  const recording = { recordsEvents, searchPaths, logger }
   const bounds = { maxAgeMs, deliveriesPerPublish: limits.deliveriesPerPublish }
-  const target: PublishTarget = {
-    db,
-    rowsStart,
-    messagesPerPublish,
-    fewReceivers,
-    filters,
-    ...recording,
-    logger,
-    ...bounds,
-  }
-  const { validator, ...catalogParts } = createCatalogParts(settings, logger)
+  const target: PublishTarget = { db, rowsStart, messagesPerPublish, fewReceivers, filters, ...recording, ...bounds }
+  const { preparing, versions, ...catalogParts } = createCatalogParts({ ...settings, db, logger })
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
-  const pepper = createPepper(db, secretStore)
-  const apiKeys = createApiKeys({ db, logger }, pepper)
+  const apiKeys = createApiKeys({ db, logger, limits }, createPepper(db, secretStore))
   const delivering: DeliverDeps = {
     endpointCache,
     permits: createPermits(db),
     credentials: createAttemptCredentials({ ...settings, db, checkUrl, logger }),
+    versions,
     windowMs: circuit.windowMs,
     sign: options.signer ?? createWebCryptoSigner(),
     retrySchedule,
@@ -130,38 +121,40 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     lifecycle.emit('published', { eventId, workspaceId, type, deliveries })
   }
 
-  const deliveries = createDeliveryStore({
+  const anyState = createAnyState(db, rowsStart)
+  const store = createDeliveryStore({
     ...settings,
     db,
     logger,
-    rowsStart,
+    anyState,
     graceMs,
-    resumeFirst,
     dispatchNow(row, background) {
       endpointCache.forget(row.endpointId)
       inBackground(notifyQueue([messageFor(row)]), background)
     },
     notifyFailed: (row, error) => notifier?.deliveries([{ claim: row, error }]) ?? [],
   })
+  const deliveries = { ...store, replay: createReplayDelivery({ ...settings, db, logger, versions }) }
   const engine: RouteEngine = {
     db,
     endpoints: createEndpoints(
       db,
       secretStore,
       checkUrl,
-      { logger, defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits, canUseTls },
-      (id) => endpointCache.forget(id),
+      { logger, defaultAttempts: retrySchedule.length + 1, maxAgeMs, limits, canUseTls, versions },
+      (id, workspaceId) => {
+        endpointCache.forget(id)
+        preparing.forget(workspaceId)
+      },
       resumeFirst,
     ),
     apiKeys,
     deliveries,
-    events: createEventStore(db, settings.history, deliveries),
-    ...createHistoryStores({ db, logger }, settings.history),
-    cancelEvent: createCancelEvent(db, settings.history, logger),
+    ...createHistoryStores({ db, logger, deliveries }, settings.history),
+    export: createExport({ ...settings, db, logger, anyState, stores: () => engine }),
     audit: createAuditStore(db, settings.auditRetentionMs),
-    replays: createReplayStore(db, { ...settings, logger, deliveries }),
+    ...createJobStores({ ...settings, db, logger, deliveries, versions, forget: (id) => endpointCache.forget(id) }),
     counters,
-    logger,
     worker: createEngineWorker({
       ...settings,
       db,
@@ -170,6 +163,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
       notifier,
       maxAgeMs,
       deliveries,
+      versions,
       delivering,
       keyCheck,
       lifecycle,
@@ -184,7 +178,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     async commit(commitOptions) {
       checkNames('engine.commit', COMMIT_OPTIONS, commitOptions)
       const { writes, events, response = { status: 200, body: null }, idempotencyKey, background } = commitOptions
-      const prepared = prepareEvents(validator ? await validator.validateAll(events) : events)
+      const prepared = await preparing.prepareAll(events)
       const answer = { status: response.status, body: JSON.stringify(response.body ?? null) }
       const parts = { writes, events: prepared, answer, idempotencyKey }
       const committed = await commitTransaction(target, parts, { logger, ...ceilings })
@@ -197,7 +191,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     findStoredResponse: (idempotencyKey) => findStoredResponse(db, idempotencyKey),
 
     async publish(event, background) {
-      const prepared = prepareEvent(validator ? await validator.validate(event) : event)
+      const prepared = await preparing.prepare(event)
       try {
         const counting = ceilings.waiting.check(prepared.workspaceId)
         if (counting) await counting
@@ -219,8 +213,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
       }
     },
 
-    publishStatements: (event) =>
-      publishStatements(target, prepareEvent(validator ? validator.validateNow(event) : event)),
+    publishStatements: (event) => publishStatements(target, preparing.prepareNow(event)),
 
     async dispatch(eventId, background) {
       const dispatched = notifyQueue(await messagesOf(target, eventId))
@@ -230,6 +223,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
 
     publishTest: createPublishTest({
       logger,
+      versions,
       target,
       ceilings,
       notifyQueue,
@@ -237,10 +231,8 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
       requireEndpoint: (...key) => engine.endpoints.get(...key),
     }),
 
-    sendTest: createSendTest({ db, delivering, find: (...endpoint) => engine.endpoints.get(...endpoint) }),
+    sendTest: createSendTest({ db, delivering, versions, find: (...endpoint) => engine.endpoints.get(...endpoint) }),
     verifyKeys: () => keyCheck.verify(),
-    // No API key begins like this.
-    deriveSecret: (purpose) => pepper.hashNew(`derive ${purpose}`),
     on: (name, listener) => lifecycle.on(name, listener),
     stats: () => outboxStats(db),
   }

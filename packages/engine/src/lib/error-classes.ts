@@ -88,6 +88,10 @@ export const ERROR_CLASSES = {
     happened: 'A secret of the endpoint could not be decrypted, so nothing was sent.',
     fix: 'The operator should check that the key ring contains the key it was encrypted with, or rotate the secret.',
   },
+  conversion_failed: {
+    happened: 'The event could not be converted to the version of the endpoint, so nothing was sent.',
+    fix: 'The operator should read the log of the sender, and correct the converter in the catalog; the delivery is retried automatically.',
+  },
   internal_error: {
     happened: 'The sender failed unexpectedly; the request may not have reached the receiver.',
     fix: 'The operator should read the log of the sender; if the row of the endpoint was damaged by hand, setting the endpoint again repairs it.',

@@ -53,6 +53,55 @@ describe('endpoints of a workspace', () => {
   })
 })
 
+describe('API keys of a workspace', () => {
+  it('are at most 100 by default, those that expired aside', async () => {
+    const { engine, count } = await rig()
+    for (let n = 0; n < 2; n++) await engine.apiKeys.create({ workspaceId: 'w1', expiresInMs: -1 })
+    for (let n = 0; n < 100; n++) await engine.apiKeys.create({ workspaceId: 'w1' })
+    await expect(engine.apiKeys.create({ workspaceId: 'w1' })).rejects.toMatchObject({
+      code: 'too_many_api_keys',
+      status: 409,
+      message:
+        'a workspace has at most 100 API keys that have not expired (limits.apiKeysPerWorkspace), and twice as many while it rotates them: revoke one',
+    })
+    expect([await count('keepsend_api_keys'), await count('keepsend_audit')]).toEqual([102, 102])
+    await engine.apiKeys.create({ workspaceId: 'w2' })
+  })
+
+  it('do not exceed the limit when two are created concurrently: one of the two gets 409', async () => {
+    const { engine, count } = await rig({ limits: { apiKeysPerWorkspace: 2 } })
+    for (let round = 0; round < 10; round++) {
+      const workspaceId = `w${round}`
+      await engine.apiKeys.create({ workspaceId })
+      const two = [1, 2].map(() => engine.apiKeys.create({ workspaceId }))
+      expect(await ends(two)).toEqual(['ok', 'too_many_api_keys'])
+    }
+    expect(await count('keepsend_api_keys')).toBe(20)
+  })
+
+  it('can be rotated at the limit, up to twice as many, and made again after one was revoked', async () => {
+    const { engine } = await rig({ limits: { apiKeysPerWorkspace: 2 } })
+    const first = await engine.apiKeys.create({ workspaceId: 'w1' })
+    await engine.apiKeys.create({ workspaceId: 'w1' })
+    const { id } = await engine.apiKeys.rotate('w1', first.id)
+    await engine.apiKeys.rotate('w1', id)
+    const tooMany = { code: 'too_many_api_keys' }
+    await expect(engine.apiKeys.rotate('w1', id)).rejects.toMatchObject(tooMany)
+    for (const key of (await engine.apiKeys.list('w1')).slice(0, 2)) await engine.apiKeys.revoke('w1', key.id)
+    await expect(engine.apiKeys.create({ workspaceId: 'w1' })).rejects.toMatchObject(tooMany)
+    await engine.apiKeys.revoke('w1', id)
+    await engine.apiKeys.create({ workspaceId: 'w1' })
+  })
+
+  it('are refused over HTTP with a problem document, with and without an Idempotency-Key', async () => {
+    const { call, engine, keys } = await api({ limits: { apiKeysPerWorkspace: 1 } })
+    expect(await read(call('POST', '/api-keys', {}))).toEqual(problem(409, 'too_many_api_keys'))
+    const headers = { authorization: `Bearer ${keys.w1}`, 'content-type': 'application/json', 'idempotency-key': 'k1' }
+    const again = engine.routes.request('/api-keys', { method: 'POST', headers, body: '{}' })
+    expect(await read(again)).toEqual(problem(409, 'too_many_api_keys'))
+  })
+})
+
 describe('subscriptions of an endpoint', () => {
   const types = (count: number) => Array.from({ length: count }, (_, n) => `type.n${n}`)
 
@@ -117,6 +166,7 @@ async function changesOf({ db, exec, select }: Rig, table: string): Promise<() =
 
 it.each([
   ['endpointsPerWorkspace', 100_000],
+  ['apiKeysPerWorkspace', 100_000],
   ['subscriptionsPerEndpoint', 500],
   ['deliveriesPerPublish', 1_000_000],
   ['waitingPerWorkspace', 10_000_000],

@@ -5,6 +5,13 @@ import { checkBounds } from './errors.ts'
 export interface Limits {
   /** Endpoints in a workspace: 1–100,000. One more is refused with `too_many_endpoints`. @default 100 */
   endpointsPerWorkspace: number
+  /**
+   * API keys in a workspace that have not expired: 1–100,000. One more is refused with `too_many_api_keys`. A rotation may exceed it,
+   * up to twice as many.
+   *
+   * @default 100
+   */
+  apiKeysPerWorkspace: number
   /** Event types × channels of an endpoint: 1–500. More are refused with `invalid_endpoint`. @default 100 */
   subscriptionsPerEndpoint: number
   /**
@@ -37,6 +44,7 @@ export interface Limits {
 
 export const LIMIT_OPTIONS = {
   endpointsPerWorkspace: 'number',
+  apiKeysPerWorkspace: 'number',
   subscriptionsPerEndpoint: 'number',
   deliveriesPerPublish: 'number',
   waitingPerWorkspace: 'number',
@@ -46,6 +54,7 @@ export const LIMIT_OPTIONS = {
 
 const DEFAULTS = {
   endpointsPerWorkspace: 100,
+  apiKeysPerWorkspace: 100,
   subscriptionsPerEndpoint: 100,
   deliveriesPerPublish: 10_000,
   waitingPerWorkspace: 1_000_000,
@@ -55,6 +64,7 @@ const DEFAULTS = {
 
 const MOST: Record<keyof Limits, number> = {
   endpointsPerWorkspace: 100_000,
+  apiKeysPerWorkspace: 100_000,
   subscriptionsPerEndpoint: 500,
   deliveriesPerPublish: 1_000_000,
   waitingPerWorkspace: 10_000_000,

@@ -10,6 +10,7 @@ import type { Logger } from './logger.ts'
 import type { CircuitOptions } from './health/circuit-breaker.ts'
 import type { Notifier } from './health/operational-webhooks.ts'
 import { cleanupReplaysStatement } from './replays/replay-retention.ts'
+import { cleanupErasuresStatement } from './erasures/erasure-retention.ts'
 import type { Heartbeat } from './workers.ts'
 import { type HeldRowsMaintenance, maintainHeldRows } from './backlog/orphans.ts'
 
@@ -29,6 +30,8 @@ export interface MaintenanceResult extends HeldRowsMaintenance, HistoryMaintenan
   deletedActions: number
   /** Deleted replay jobs that ended 30 days ago. */
   deletedReplays: number
+  /** Deleted erasures whose tombstone has ended. */
+  deletedErasures: number
   /** Whether a bound of the round was reached: run another round now. */
   more: boolean
 }
@@ -42,6 +45,7 @@ export const NO_MAINTENANCE: MaintenanceResult = {
   deletedSecrets: 0,
   deletedActions: 0,
   deletedReplays: 0,
+  deletedErasures: 0,
   ...NO_HISTORY,
   orphanedHolds: 0,
   orphaned: 0,
@@ -91,6 +95,7 @@ async function maintain(
     delete from keepsend_secrets where (endpoint_id, scheme, version) in (
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
   const oldReplays = deletions.add(cleanupReplaysStatement(db, ROUND))
+  const oldErasures = deletions.add(cleanupErasuresStatement(db, ROUND))
   const oldActions = deletions.add(cleanupAuditStatement(db, { retentionMs: auditRetentionMs, limit: ROUND }))
   await deletions.commit(db)
   const held = await maintainHeldRows(db, deps.circuit.openMs)
@@ -110,6 +115,7 @@ async function maintain(
     deletedSecrets: oldSecrets.changes,
     deletedActions: oldActions.changes,
     deletedReplays: oldReplays.changes,
+    deletedErasures: oldErasures.changes,
     ...ofHistory,
     ...held,
     more:
@@ -121,6 +127,7 @@ async function maintain(
       oldSecrets.changes === ROUND ||
       oldActions.changes === ROUND ||
       oldReplays.changes === ROUND ||
+      oldErasures.changes === ROUND ||
       hasOldHistory ||
       deletedRecords === ROUND,
   }

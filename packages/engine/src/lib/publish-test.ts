@@ -1,6 +1,7 @@
 import { OutboxError } from '@keepsend/outbox'
 import { rowId, sqlText } from '@keepsend/outbox/internal'
 import { ActionTransaction } from './audit/action.ts'
+import type { CatalogVersions } from './catalog/catalog-versions.ts'
 import type { RouteEngine } from './api/route.ts'
 import { STATE_OPTIONS } from './endpoints/endpoint-store-api.ts'
 import { EngineError, asEngineError, checkNames } from './errors.ts'
@@ -16,6 +17,7 @@ import type { RowCeilings } from './row-ceiling.ts'
 
 interface PublishTestDeps {
   logger: Logger
+  versions: CatalogVersions | undefined
   target: PublishTarget
   ceilings: RowCeilings
   /** @throws {EngineError} `not_found` */
@@ -26,14 +28,16 @@ interface PublishTestDeps {
 
 /** Publishes an event of type `test` to one endpoint: see `Engine.publishTest`. */
 export function createPublishTest(deps: PublishTestDeps): RouteEngine['publishTest'] {
-  const { logger, target, ceilings, requireEndpoint, notifyQueue, tellPublished } = deps
+  const { logger, versions, target, ceilings, requireEndpoint, notifyQueue, tellPublished } = deps
   const { db } = target
   return async (workspaceId, endpointId, { acting, ...how } = {}) => {
     checkNames('engine.publishTest', STATE_OPTIONS, how)
     await requireEndpoint(workspaceId, endpointId)
     await ceilings.waiting.check(workspaceId)
     const data = { message: 'This is a test event.', endpointId }
-    const event = prepareEvent({ type: TEST_TYPE, workspaceId, data })
+    // Its data is the same in every version.
+    const own = versions && { oldest: versions.oldest, labels: newestFirst(versions), copies: [] }
+    const event = { ...prepareEvent({ type: TEST_TYPE, workspaceId, data }), versions: own }
     const id = rowId(event.id, endpointId)
     const action = { verb: 'endpoint.test', workspaceId, endpointId, deliveryId: id } as const
     const transaction = new ActionTransaction({ db, logger }, action, { by: how.by, acting })
@@ -52,4 +56,8 @@ export function createPublishTest(deps: PublishTestDeps): RouteEngine['publishTe
     tellPublished({ event, deliveries: inserted.rows.length })
     return { eventId: event.id, accepted: true, deliveries: 1 }
   }
+}
+
+function newestFirst({ newest, labels }: CatalogVersions): [string, ...string[]] {
+  return [newest, ...labels.filter((label) => label !== newest)]
 }

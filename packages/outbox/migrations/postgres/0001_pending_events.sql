@@ -4,7 +4,8 @@
 -- column. Null: it is in keepsend_payloads, under payload_id. Every move of a row rewrites the row and any payload in
 -- it.
 -- content_type is null for JSON, which nearly every payload is. filter is a condition on the payload that its worker still has
--- to evaluate; null: none.
+-- to evaluate; null: none. version is the label of the payload; null: its event has none. convert_to is the label to which its
+-- worker has to convert it first; null: none.
 -- deliver_at: no attempt before it; expires_at: none from then on. Null unless the event has them; a replay sets them to null.
 -- gen begins at the clock, so that a row that is inserted again repeats no gen of its earlier life.
 -- No foreign keys: a deleted endpoint must not silently delete its deliveries.
@@ -43,6 +44,8 @@ create table if not exists pending_events (
   last_status integer,
   content_type text,
   filter text,
+  version text,
+  convert_to text,
   payload_id bigint,
   payload text check (payload is not null or payload_id is not null)
 ) with (
@@ -62,7 +65,8 @@ create sequence if not exists keepsend_payload_id;
 create table if not exists keepsend_payloads (
   id bigint not null primary key default nextval('keepsend_payload_id'),
   event_id text collate "C" not null,
-  payload text not null
+  payload text not null,
+  version text
 ) with (
   autovacuum_vacuum_threshold = 1000,
   autovacuum_vacuum_scale_factor = 0.01,

@@ -19,6 +19,11 @@ export interface OutboxDatabase {
   atomic(statements: readonly Statement[]): Promise<SqlResult[]>
   /** Housekeeping of the database itself, bounded; each round of maintenance calls it. */
   maintain?(): Promise<void>
+  /**
+   * Removes what deleted rows have left in the database's log. Resolves to false while a reader keeps it from that. An
+   * erasure ends with it; undefined where no statement can do it.
+   */
+  scrub?(): Promise<boolean>
 }
 
 /** The row of a statement that always returns one. */

@@ -6,6 +6,7 @@ import type { RowSource } from './row-source.ts'
 import type { ClaimRef } from './row.ts'
 import type { DialectName, SqlText } from './statement.ts'
 import type { TakeOptions } from './take-options.ts'
+import type { CopyReceivers, CopyToStore, StoredCopies } from './versions.ts'
 
 /**
  * How one family of SQL spells the parts that the shared statements need. The meaning of a statement, its conditions
@@ -80,12 +81,27 @@ export interface Dialect {
    */
   storeRecorded(payload: Payload, record: EventRecord): Stored
   /**
+   * Stores copies of an event's payload in other versions, each if a receiver has one of its labels and no earlier publish has
+   * recorded the event. The table `labelled (label, place, copy_id)` of the insert has the labels.
+   *
+   * @param own the labels of the payload itself
+   */
+  storeCopies(own: readonly string[], copies: readonly CopyToStore[], receivers: CopyReceivers): StoredCopies
+  /** A JSON object of these values by these keys, which `from` finds. */
+  object(key: SqlText, value: SqlText, from: SqlText): SqlText
+  /** A number of a JSON object; null: it has no such key, or there is no object. */
+  entryOf(object: SqlText, key: SqlText): SqlText
+  /** The whole numbers among the values of a JSON object, as a select; of null none. */
+  valuesOf(object: SqlText): SqlText
+  /**
    * An insert of the rows of an event, together with its record. On SQLite the record is a statement after it.
    *
-   * @param ctes the common table expressions of `rows`, which returns what the insert returns
+   * @param rows.ctes the common table expressions of the insert
+   * @param rows.returned the columns that it returns
+   * @param rows.copies the ids of the payloads of the event by their labels, as JSON; undefined: it has no versions
    */
   insertRecorded(
-    rows: { ctes: SqlText; insert: SqlText; returned: SqlText },
+    rows: { ctes: SqlText; insert: SqlText; returned: SqlText; copies: SqlText | undefined },
     event: { eventId: string; workspaceId: string },
     record: EventRecord,
   ): { insert: SqlText; after: SqlText[] }

@@ -6,7 +6,7 @@ import type { SqlText } from './statement.ts'
  */
 export interface EventRecord {
   /**
-   * Selects `payload_id` and `content_type` of an earlier publish of the event whose payload is stored, and locks that
+   * Selects `payload_id` and `content_type`, and for an event with versions `version` and `copies`, of an earlier publish of the event whose payload is stored, and locks that
    * record; no row if there is none.
    */
   earlier: SqlText
@@ -27,4 +27,6 @@ interface EventRecordSource {
   from: SqlText
   /** The number of rows that were inserted. */
   deliveries: SqlText
+  /** The ids of its payloads by their labels, as JSON; undefined: it has no versions. */
+  copies: SqlText | undefined
 }

@@ -7,6 +7,8 @@ import { maxInlineRows } from './payload.ts'
 import { rowId } from './row-id.ts'
 import { type Due, type Schedule, dueAndReady, isAhead, offTheClock, scheduleColumns } from './schedule.ts'
 import { type SqlText, clock, joined, raw, sqlText } from './statement.ts'
+import { versionColumns } from './version-columns.ts'
+import type { PayloadVersions } from './versions.ts'
 
 // Both sources of a new row's columns below use this order. `gen` begins at the database's clock: earlier lives of a
 // deleted row had lower ones, on the assumption that decision 050 names.
@@ -103,6 +105,8 @@ export interface Receivers {
   heldFor: SqlText
   /** The expression of a condition on the payload that its worker evaluates first, a text; null: none. @default null */
   filter?: SqlText | undefined
+  /** With `versions`: the expression of the label that it has; null: that of the payload. */
+  label?: SqlText | undefined
   /** The text after `from`, with its conditions. */
   from: SqlText
   /**
@@ -128,11 +132,12 @@ export function insertSelectStatements(
   receiversAt: (now: SqlText) => Receivers,
 ): InsertStatements {
   const { now, from: clockFrom } = dialect.clockBeside
-  const { endpointId, maxAttempts, heldFor, filter = NO_FILTER, from: receivers, isFew } = receiversAt(now)
+  const { endpointId, maxAttempts, heldFor, filter = NO_FILTER, label, from: receivers, isFew } = receiversAt(now)
   const from = sqlText`${clockFrom}${receivers}`
   const inLine = event.joinsLine ? hasLine(dialect, sqlText`cast(${event.workspaceId} as text)`) : undefined
-  const { record } = event
-  const mostInline = record ? 0 : maxInlineRows(dialect, event.payload, event.expectsFew)
+  const { record, versions } = event
+  const inVersion = versionColumns(dialect, event, { from, label, record })
+  const mostInline = record || versions?.copies.length ? 0 : maxInlineRows(dialect, event.payload, event.expectsFew)
   const isCounted = mostInline < Infinity
   const stored = record
     ? dialect.storeRecorded(event, record)
@@ -147,27 +152,33 @@ export function insertSelectStatements(
   const held = ahead ? sqlText`case when ${ahead} then null else ${heldFor} end` : heldFor
   const also = ahead ? ALSO_AHEAD : ALSO_NOTHING
   const receiver = sqlText`receiver as ${dialect.reused} (
-      select ${endpointId} as endpoint, ${maxAttempts} as attempts, ${held} as held_for, ${filter} as filter, ${now} as now
+      select ${endpointId} as endpoint, ${maxAttempts} as attempts, ${held} as held_for, ${filter} as filter, ${now} as now${inVersion.wanted}
       from ${from})`
-  const ctes = stored.ctes.reduce((all, one) => sqlText`${all}, ${one}`, receiver)
+  const ctes = [...stored.ctes, ...inVersion.ctes].reduce((all, one) => sqlText`${all}, ${one}`, receiver)
+  const before = [...inVersion.before, ...stored.before]
   // `where true`: without it SQLite would parse `on conflict` as the condition of a join.
-  const insert = sqlText`${INSERT_OR_HOLD}${contentType.column}${times.column})
+  const insert = sqlText`${INSERT_OR_HOLD}${contentType.column}${times.column}${inVersion.column})
     select cast(${event.eventId} as text) || '.' || endpoint, cast(${event.workspaceId} as text),
       cast(${event.type} as text), endpoint, ${unlessTooMany({ ...event, isFew })}, ${dueAndReady(event, NOW, { inLine, unlessHeld: UNLESS_HELD })}, now, now,
-      ${stored.id}, ${inline}, ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end, filter${contentType.value}${times.value}
-    from receiver
+      ${inVersion.idOf(stored.id)}, ${inline}, ${UNLESS_HELD} then 'pending' else 'held' end, held_for, ${UNLESS_HELD} then null else now end, filter${contentType.value}${times.value}${inVersion.value}
+    from receiver${inVersion.join}
     where true
     ${UNLESS_THERE}
     returning id, endpoint_id as "endpointId", gen, ready as "ready", hold_reason as "holdReason",
       case when filter is null then 0 else 1 end as "isFiltered"${also.returning}`
   if (!record)
     return {
-      before: stored.before,
+      before,
       insert: sqlText`
     with ${ctes}
     ${insert}`,
     }
-  return { before: stored.before, ...dialect.insertRecorded({ ctes, insert, returned: also.returned }, event, record) }
+  const recorded = sqlText`(
+      select label, case when place = 0 then stored.id else copy_id end as payload_id from (${inVersion.known}) as found) as found
+    where payload_id is not null`
+  const copies = versions && dialect.object(raw('label'), raw('payload_id'), recorded)
+  const rows = { ctes, insert, returned: also.returned, copies }
+  return { before, ...dialect.insertRecorded(rows, event, record) }
 }
 
 const RETURNED = 'id, "endpointId", gen, "ready", "holdReason", "isFiltered"'
@@ -194,6 +205,8 @@ interface FanOutOptions extends MaxRows, Schedule {
   due?: Due
   /** Stores the payload once, and records the event. @default no record */
   record?: EventRecord | undefined
+  /** Each row gets the payload in the version whose label its receiver has. @default its payload has no version */
+  versions?: PayloadVersions | undefined
   /** With `due: 'dispatched'`: puts the rows in line while other rows of the workspace are in line. @default false */
   joinsLine?: boolean | undefined
   /**

@@ -83,6 +83,8 @@ export const pendingEvents = createCodec<typeof table, PendingEvent>({
   lastStatus: 'last_status',
   contentType: 'content_type',
   filter: 'filter',
+  version: 'version',
+  convertTo: 'convert_to',
   payload: {
     column: 'payload',
     readAs: (row) =>

@@ -58,5 +58,6 @@ export function onClock(db: OutboxDatabase, clock: VirtualClock): OutboxDatabase
     run: <R extends object>(statement: Statement) => rowsAs<R>(db.run(redirect(statement))),
     atomic: (statements) => db.atomic(statements.map(redirect)),
     ...(db.maintain && { maintain: () => db.maintain?.() ?? Promise.resolve() }),
+    ...(db.scrub && { scrub: () => db.scrub?.() ?? Promise.resolve(true) }),
   }
 }

@@ -1,7 +1,7 @@
 import type { DeliveryOutcome, Engine } from '@keepsend/engine'
 import { errorFields } from '@keepsend/engine/internal'
 import type { LaneRef } from '@keepsend/outbox'
-import { ReplayTimer } from './replay-timer.ts'
+import { JobTimer } from './job-timer.ts'
 
 // At least this between two runs.
 const APART_MS = 50
@@ -14,7 +14,7 @@ export class ResumeTimer {
   readonly #engine: Engine
   readonly #pollMs: number
   readonly #onResumed: (lane: LaneRef) => void
-  readonly #replays: ReplayTimer
+  readonly #jobs: JobTimer
   #timer: NodeJS.Timeout | undefined
   #dueAt = Infinity
   #work: Promise<void> | undefined
@@ -26,7 +26,7 @@ export class ResumeTimer {
     this.#engine = engine
     this.#pollMs = pollMs
     this.#onResumed = onResumed
-    this.#replays = new ReplayTimer(engine, () => this.runSoon())
+    this.#jobs = new JobTimer(engine, () => this.runSoon())
     this.runSoon()
   }
 
@@ -39,7 +39,7 @@ export class ResumeTimer {
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
-    await Promise.all([this.#work, this.#replays.stop()])
+    await Promise.all([this.#work, this.#jobs.stop()])
   }
 
   #runIn(ms: number): void {

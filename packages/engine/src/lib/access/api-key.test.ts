@@ -170,7 +170,7 @@ describe('rotating an API key', () => {
   })
 
   it('is listed in pages of 100 by default', async () => {
-    const { engine } = await rig()
+    const { engine } = await rig({ limits: { apiKeysPerWorkspace: 1000 } })
     const ids = []
     for (let n = 0; n < 101; n++) ids.push((await engine.apiKeys.create({ workspaceId: 'w1' })).id)
     const page = async (options?: { limit?: number; after?: string | undefined }) =>

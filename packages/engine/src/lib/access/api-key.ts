@@ -15,8 +15,10 @@ import {
   MAX_KEY_OVERLAP_MS,
   type Principal,
 } from './api-keys.ts'
+import { asKeyLimit, guardKeyCount, lockKeys } from './api-key-limit.ts'
 import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
+import type { Limits } from '../limits.ts'
 import { errorFields } from '../logger.ts'
 import type { Pepper } from '../secrets/pepper.ts'
 import { apiKeyRows } from '../codecs.ts'
@@ -34,8 +36,12 @@ const NO_KEY = 'no such API key'
 const NOT_VALID = 'no such API key, or it has expired'
 const VALID = sqlText`(expires_at is null or expires_at > ${clock()})`
 
-export function createApiKeys(deps: ActionDeps, pepper: Pepper): IdempotentApiKeys {
+export function createApiKeys(
+  deps: ActionDeps & { limits: Pick<Limits, 'apiKeysPerWorkspace'> },
+  pepper: Pepper,
+): IdempotentApiKeys {
   const { db, logger } = deps
+  const { apiKeysPerWorkspace } = deps.limits
   async function find(hash: string | undefined): Promise<(Principal & { id: string; isUnnoted: boolean }) | undefined> {
     if (hash === undefined) return undefined
     const { rows } = await db.run<Row & { isUnnoted: number | boolean }>(sqlText`
@@ -66,7 +72,9 @@ export function createApiKeys(deps: ActionDeps, pepper: Pepper): IdempotentApiKe
   async function insert(transaction: ActionTransaction, id: string): Promise<ApiKey> {
     const made = transaction.add(selectKey(id))
     transaction.answer(sqlText`select ${jsonRow(db, SHOWN)} from (${selectKey(id)}) as answered`)
-    await transaction.commit(db)
+    await transaction.commit(db).catch((error: unknown) => {
+      throw asKeyLimit(error, apiKeysPerWorkspace)
+    })
     if (!made.rows[0]) throw new EngineError('not_found', NOT_VALID)
     return readKey<keyof ApiKey>(made.rows[0])
   }
@@ -91,9 +99,11 @@ export function createApiKeys(deps: ActionDeps, pepper: Pepper): IdempotentApiKe
       const hash = await pepper.hashNew(key)
       const action = { verb: 'api_key.create', workspaceId, apiKeyId: id } as const
       const transaction = new ActionTransaction(deps, action, { by, acting }).record()
+      transaction.addAll(lockKeys(db, workspaceId))
+      const guarded = guardKeyCount(workspaceId, apiKeysPerWorkspace, sqlText`${JSON.stringify(scopes)}`)
       transaction.add(sqlText`
         insert into keepsend_api_keys (key_hash, id, workspace_id, name, scopes, created_at, expires_at)
-        values (${hash}, ${id}, ${workspaceId}, ${name}, ${JSON.stringify(scopes)}, ${clock()}, ${expires})`)
+        values (${hash}, ${id}, ${workspaceId}, ${name}, ${guarded}, ${clock()}, ${expires})`)
       return { ...(await insert(transaction, id)), key }
     },
 
@@ -140,9 +150,12 @@ export function createApiKeys(deps: ActionDeps, pepper: Pepper): IdempotentApiKe
       const action = { verb: 'api_key.rotate', workspaceId, apiKeyId: id, newApiKeyId: next } as const
       const transaction = new ActionTransaction(deps, action, { by: options.by, acting })
       transaction.record(targetIn(db, 'keepsend_api_keys', sqlText`${isThis} and ${VALID}`))
+      transaction.addAll(lockKeys(db, workspaceId))
+      // Its predecessor expires soon, so a workspace with as many keys as it may have can rotate each of them.
+      const guarded = guardKeyCount(workspaceId, 2 * apiKeysPerWorkspace, raw('scopes'))
       transaction.add(sqlText`
           insert into keepsend_api_keys (key_hash, id, workspace_id, name, scopes, created_at, expires_at)
-          select cast(${hash} as text), cast(${next} as text), workspace_id, name, scopes, ${clock()}, ${clock()} + expires_at - created_at
+          select cast(${hash} as text), cast(${next} as text), workspace_id, name, ${guarded}, ${clock()}, ${clock()} + expires_at - created_at
           from keepsend_api_keys where ${isThis} and ${VALID}`)
       transaction.add(sqlText`
           update keepsend_api_keys set expires_at = ${clock()} + ${overlapMs}
@@ -167,6 +180,9 @@ export function createApiKeys(deps: ActionDeps, pepper: Pepper): IdempotentApiKe
       keyIds().set(principal, id)
       return principal
     },
+
+    // No API key begins like this.
+    deriveSecret: (purpose) => pepper.hashNew(`derive ${purpose}`),
   }
 }
 

@@ -13,7 +13,7 @@ export interface Principal {
 /**
  * Finds the principal of a request; undefined: unauthenticated. A host with its own sessions brings its own function.
  * The workspace of the principal scopes every statement, whatever the request contains. A principal with the scope
- * `workspaces:read` reads every workspace: give that to operators alone, and return `SCOPES` or less for a tenant.
+ * `workspaces:read` or `workspaces:export` reads every workspace: give them to operators alone, and return `SCOPES` or less for a tenant.
  */
 export type Authenticate = (request: Request) => Promise<Principal | undefined>
 
@@ -39,7 +39,7 @@ export interface ApiKeyOptions extends ByOption {
   /** At most 200 characters of well-formed text without a NUL. @default '' */
   name?: string | undefined
   /**
-   * `keys:write` and `workspaces:read` only if they are named, the latter never for a tenant.
+   * `keys:write` and those of `OPERATOR_SCOPES` only if they are named, the latter never for a tenant.
    *
    * @default every other scope within the workspace: `SCOPES` without `keys:write`
    */
@@ -58,6 +58,7 @@ export const API_KEY_OPTIONS = {
 
 /** API keys of workspaces. A key is shown once; the table holds an HMAC of it. */
 export interface ApiKeys {
+  /** @throws {EngineError} `too_many_api_keys`, beyond `limits.apiKeysPerWorkspace` */
   create(options: ApiKeyOptions): Promise<NewApiKey>
   /** Oldest first, expired ones included: `limit` (1–1,000, default 100) keys after the id `after`. */
   list(workspaceId: string, options?: { limit?: number | undefined; after?: string | undefined }): Promise<ApiKey[]>
@@ -66,11 +67,21 @@ export interface ApiKeys {
    * Makes a new key with the name, scopes and lifetime of an old one, which stays valid for at most `overlapMs` more:
    * 0–604,800,000 ms, default 24 h.
    *
-   * @throws {EngineError} `not_found` for a key that does not exist or has expired
+   * @throws {EngineError} `not_found` for a key that does not exist or has expired; `too_many_api_keys`, beyond twice
+   *   `limits.apiKeysPerWorkspace`
    */
   rotate(workspaceId: string, id: string, options?: ByOption & { overlapMs?: number | undefined }): Promise<NewApiKey>
   /** The principal of a `Bearer` key. A key with a wrong checksum is refused without a database query. */
   authenticate: Authenticate
+  /**
+   * Derives a secret of the installation for one purpose from the pepper of the keys: 64 hex digits, the same in every process. Makes
+   * the pepper if there is none.
+   *
+   * @throws {EngineError} if the pepper cannot be decrypted
+   * @example
+   * const secret = await engine.apiKeys.deriveSecret('session cookies')
+   */
+  deriveSecret(purpose: string): Promise<string>
 }
 
 /** The keys for the routes: with `acting` a repeated request makes its change only once. */

@@ -26,19 +26,23 @@ const list = defineRoute('keys:read', {
   responses: { 200: json('A page of API keys', pageOf('ApiKeyPage', apiKeySchema), { data: [examples.apiKey] }) },
 })
 
-const create = defineRoute('keys:write', {
-  method: 'post',
-  path: '/api-keys',
-  operationId: 'createApiKey',
-  tags: ['API keys'],
-  summary: 'Create an API key of this workspace',
-  description: 'It can have no scope that the key of the request lacks: that is 403.',
-  request: {
-    headers: idempotent,
-    body: body(apiKeyInput, { publisher: { name: 'backend', scopes: ['events:write'] }, most: {} }),
+const create = defineRoute(
+  'keys:write',
+  {
+    method: 'post',
+    path: '/api-keys',
+    operationId: 'createApiKey',
+    tags: ['API keys'],
+    summary: 'Create an API key of this workspace',
+    description: 'It can have no scope that the key of the request lacks: that is 403.',
+    request: {
+      headers: idempotent,
+      body: body(apiKeyInput, { publisher: { name: 'backend', scopes: ['events:write'] }, most: {} }),
+    },
+    responses: { 201: json('The API key', newApiKeySchema, made) },
   },
-  responses: { 201: json('The API key', newApiKeySchema, made) },
-})
+  { problems: ['too_many_api_keys'] },
+)
 
 const revoke = defineRoute(
   'keys:write',
@@ -72,7 +76,7 @@ const rotate = defineRoute(
     },
     responses: { 200: json('The new API key', newApiKeySchema, made) },
   },
-  { problems: ['not_found'] },
+  { problems: ['not_found', 'too_many_api_keys'] },
 )
 
 export function apiKeyRoutes(engine: RouteEngine): EngineRoutes {

@@ -9,6 +9,7 @@ import { attemptRoutes } from './attempts.ts'
 import { endpointProblemRoutes } from './endpoint-problems.ts'
 import { addAsyncApi } from './async-api.ts'
 import { replayRoutes } from './replays.ts'
+import { erasureRoutes } from './erasures.ts'
 import { addDocument } from './document.ts'
 import { answerOtherMethods, isOptions } from './methods.ts'
 import { endpointByUidRoutes } from './endpoints-by-uid.ts'
@@ -24,6 +25,7 @@ import type { EngineRoutes } from '../engine-routes.ts'
 import { secretRoutes } from './secrets.ts'
 import { statisticsRoutes } from './statistics.ts'
 import { testEventRoutes } from './test-events.ts'
+import { workspaceExportRoutes } from './workspace-export.ts'
 import { workspaceRoutes } from './workspaces.ts'
 
 /** The management API. Errors are problem documents; every route needs a credential, except health and the documents. */
@@ -68,8 +70,10 @@ export function createRoutes(
   app.route('/', attemptRoutes(engine))
   app.route('/', endpointProblemRoutes(engine))
   app.route('/', replayRoutes(engine))
+  app.route('/', erasureRoutes(engine))
   app.route('/', statisticsRoutes(engine))
   app.route('/', workspaceRoutes(engine))
+  app.route('/', workspaceExportRoutes(engine))
   app.route('/', auditRoutes(engine))
   answerOtherMethods(app)
   // Not `notFound`: a host that mounts these routes has its own, but paths below the mount point are answered here.

@@ -4,7 +4,7 @@ import { jsonSchemaOf, placedAt } from '../catalog/json-schema.ts'
 import { utf8 } from '../formats/encoding.ts'
 import { answerDocument } from './document.ts'
 import type { RouteEngine } from './route.ts'
-import { envelopeOf, exampleOf } from './webhooks.ts'
+import { envelopeOf, exampleOf, inVersions } from './webhooks.ts'
 
 /** Adds `GET /asyncapi.json`, which needs no key: the events of the catalog in AsyncAPI 3, made at the first request. */
 export function addAsyncApi(app: EngineRoutes, engine: RouteEngine): void {
@@ -43,14 +43,30 @@ function documentOf({ catalog, eventTypes }: RouteEngine): object {
     // The schemas of AsyncAPI are those of draft 07.
     const schema = (definition && jsonSchemaOf(definition, 'draft-07')) ?? one.jsonSchema ?? {}
     const { example } = exampleOf(one)
-    const data = placedAt(`#/components/messages/${type}/payload/properties/data`, schema)
+    const at = `#/components/messages/${type}/payload/properties/data`
+    const olderData = (definition?.older ?? []).map((older) => jsonSchemaOf(older, 'draft-07') ?? {})
+    const data =
+      olderData.length === 0
+        ? placedAt(at, schema)
+        : {
+            anyOf: [schema, ...olderData].map((shape, place) => ({
+              title: inVersions(one.versions[place]?.labels ?? []),
+              ...placedAt(`${at}/anyOf/${place}`, shape),
+            })),
+          }
     return {
       name: type,
       title: type,
       ...(description !== null && { summary: description }),
       ...(deprecated && { tags: [{ name: 'deprecated' }] }),
+      ...(one.versions.length > 0 && { headers: headersOf(one) }),
       payload: envelopeOf(type, data),
       ...(example && { examples: [{ payload: example }] }),
     }
   }
+}
+
+function headersOf({ versions }: EventType): object {
+  const labels = versions.flatMap((one) => one.labels)
+  return { type: 'object', properties: { 'webhook-version': { type: 'string', enum: labels } } }
 }

@@ -16,6 +16,7 @@ export const auditSchema = z
     deliveryId: z.string().nullable(),
     problemId: z.string().nullable(),
     replayId: z.string().nullable(),
+    erasureId: z.string().nullable(),
     apiKeyId: z.string().nullable(),
     newApiKeyId: z.string().nullable().openapi({ description: 'The key that a rotation made' }),
     ...workspaceShown,

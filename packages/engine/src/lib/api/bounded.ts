@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { MAX_CONTENT_TYPE_LENGTH } from '@keepsend/outbox/internal'
+import { LABEL, MAX_LABEL } from '../catalog/event-catalog.ts'
 import { MAX_URL_LENGTH } from '../url-policy/check-url.ts'
 import { MAX_HEADERS, MAX_VALUE_BYTES } from '../endpoints/custom-headers.ts'
 import { MAX_METADATA, MAX_METADATA_VALUE } from '../endpoints/endpoint-metadata.ts'
@@ -61,6 +62,9 @@ export const url = text(MAX_URL_LENGTH).openapi({ format: 'uri' })
 export const description = text(MAX_DESCRIPTION)
 export const waits = list(whole(1, 86_400), MAX_WAITS)
 export const retryStatuses = list(whole(400, 499).openapi({ not: { const: 410 } }), MAX_RETRY_STATUSES)
+
+/** The label of a version. */
+export const eventVersion = text(MAX_LABEL).openapi({ pattern: LABEL.source })
 
 /** As long as the longest secret, a compatibility secret. */
 export const secret = text(256)

@@ -1,4 +1,4 @@
-import { z } from '@hono/zod-openapi'
+import { type RouteConfig, z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox/internal'
 import { type ShownDelivery, readMoved } from '../deliveries/delivery-columns.ts'
 import type { DeliveryState } from '../deliveries/delivery.ts'
@@ -90,52 +90,53 @@ const replay = defineRoute(
   { problems: ['not_retained', 'conflict'] },
 )
 
-const retryNow = defineRoute(
-  'deliveries:write',
-  {
-    method: 'post',
-    path: '/deliveries/{id}/retry-now',
-    operationId: 'retryDeliveryNow',
-    tags: ['Deliveries'],
-    summary: 'Send a delivery that is not settled now',
-    description:
-      'Whatever it waits for, within the limits of its endpoint. If that is disabled or paused, the answer says so. The outcome of an attempt in flight is ignored.',
-    request: { params: idParam, headers: idempotent },
-    responses: {
-      202: json('The delivery', deliverySchema, {
-        ...examples.delivery,
-        status: 'pending',
-        attempts: 3,
-        dueAt: examples.delivery.completedAt,
-        completedAt: null,
-      }),
+/** A route that moves a delivery that is not settled. */
+const move = <Responses extends RouteConfig['responses']>(
+  verb: 'retry-now' | 'give-up',
+  described: { operationId: string; summary: string; description: string; responses: Responses },
+) =>
+  defineRoute(
+    'deliveries:write',
+    {
+      method: 'post',
+      path: `/deliveries/{id}/${verb}`,
+      tags: ['Deliveries'],
+      request: { params: idParam, headers: idempotent },
+      ...described,
     },
-  },
-  { problems: ['not_retained', 'conflict'] },
-)
+    { problems: ['not_retained', 'conflict'] },
+  )
 
-const giveUp = defineRoute(
-  'deliveries:write',
-  {
-    method: 'post',
-    path: '/deliveries/{id}/give-up',
-    operationId: 'giveUpDelivery',
-    tags: ['Deliveries'],
-    summary: 'Fail a delivery that is not settled',
-    description: 'The outcome of an attempt in flight is ignored. A replay sends the delivery again.',
-    request: { params: idParam, headers: idempotent },
-    responses: {
-      200: json('The delivery', deliverySchema, {
-        ...examples.delivery,
-        attempts: 3,
-        lastError: 'given_up',
-        errorClass: 'given_up',
-        explanation: explanationOf('given_up'),
-      }),
-    },
+const retryNow = move('retry-now', {
+  operationId: 'retryDeliveryNow',
+  summary: 'Send a delivery that is not settled now',
+  description:
+    'Whatever it waits for, within the limits of its endpoint. If that is disabled or paused, the answer says so. The outcome of an attempt in flight is ignored.',
+  responses: {
+    202: json('The delivery', deliverySchema, {
+      ...examples.delivery,
+      status: 'pending',
+      attempts: 3,
+      dueAt: examples.delivery.completedAt,
+      completedAt: null,
+    }),
   },
-  { problems: ['not_retained', 'conflict'] },
-)
+})
+
+const giveUp = move('give-up', {
+  operationId: 'giveUpDelivery',
+  summary: 'Fail a delivery that is not settled',
+  description: 'The outcome of an attempt in flight is ignored. A replay sends the delivery again.',
+  responses: {
+    200: json('The delivery', deliverySchema, {
+      ...examples.delivery,
+      attempts: 3,
+      lastError: 'given_up',
+      errorClass: 'given_up',
+      explanation: explanationOf('given_up'),
+    }),
+  },
+})
 
 export function deliveryRoutes(engine: RouteEngine): EngineRoutes {
   const { deliveries, dispatch } = engine

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi'
-import * as bounded from './bounded.ts'
 import { pageOf, pageShape } from './page.ts'
-import { attemptSchema, deliverySchema, traceId } from './schemas.ts'
+import { traceId } from './content-schemas.ts'
+import { attemptSchema, deliverySchema } from './schemas.ts'
 
 export const attemptPage = pageOf('AttemptPage', attemptSchema)
 
@@ -23,10 +23,3 @@ export const deliveryDetail = deliverySchema
     }),
   })
   .openapi('DeliveryDetail')
-
-export const replayInput = z
-  .strictObject({
-    settledAfter: bounded.isoTime.optional().openapi({ description: 'Failed at this time or later' }),
-    settledBefore: bounded.isoTime.optional().openapi({ description: 'Failed before this time' }),
-  })
-  .openapi('ReplayInput')

@@ -33,7 +33,7 @@ describe('the OpenAPI document', () => {
     expect(new Set(names).size).toBe(names.length)
     for (const name of names)
       expect(name).toMatch(
-        /^(list|get|create|update|upsert|delete|publish|send|enable|disable|pause|resume|rotate|test|match|replay|cancel|acknowledge|resolve|retry|giveUp)[A-Z]/,
+        /^(list|get|create|update|upsert|delete|publish|send|enable|disable|pause|resume|rotate|test|match|replay|cancel|acknowledge|resolve|retry|giveUp|export)[A-Z]/,
       )
     expect(operations.every(({ summary }) => summary.length > 10)).toBe(true)
     for (const { method, path, scope } of routesOf(document)) {

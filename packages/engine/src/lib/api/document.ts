@@ -34,6 +34,7 @@ const TAGS = [
   { name: 'API keys', description: 'The credentials of the workspace. Each is shown once' },
   { name: 'Deliveries', description: 'A delivery is one event on its way to one endpoint' },
   { name: 'Replays', description: 'Jobs that send deliveries again' },
+  { name: 'Erasures', description: 'Jobs that delete for good' },
   { name: 'Problems', description: 'The failed attempts at one endpoint with one error, counted together' },
   { name: 'Workspaces', description: 'The tenants of the installation, for its operators' },
   { name: 'Audit', description: 'The actions of people, each with who acted and on what' },

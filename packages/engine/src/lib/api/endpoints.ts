@@ -1,12 +1,9 @@
 import { z } from '@hono/zod-openapi'
 import { eventIdOf } from '@keepsend/outbox/internal'
-import { countReplayed } from '../deliveries/delivery-columns.ts'
 import { readShown } from '../endpoints/endpoint-columns.ts'
 import type { Endpoint } from '../endpoints/endpoint.ts'
 import { backgroundOf } from '../hono.ts'
 import type { Acting } from '../audit/action.ts'
-import { msOf } from './bounded.ts'
-import { replayInput } from './delivery-schemas.ts'
 import * as examples from './examples.ts'
 import { IF_MATCH, etagOf, ifMatch, readIfMatch } from './etag.ts'
 import { answerOnce, idempotent } from './once.ts'
@@ -131,34 +128,8 @@ const test = defineRoute(
   { problems: ['not_found', 'too_many_waiting'] },
 )
 
-const replayed = z
-  .object({
-    count: z.int().openapi({ description: 'Deliveries that this request sends again', minimum: 0 }),
-    more: z.boolean().openapi({ description: 'More match: repeat the request, under another `Idempotency-Key`' }),
-  })
-  .openapi('Replayed')
-
-const replay = defineRoute(
-  'deliveries:write',
-  {
-    method: 'post',
-    path: '/endpoints/{id}/replay',
-    operationId: 'replayEndpoint',
-    tags: ['Deliveries'],
-    summary: 'Send failed deliveries of an endpoint again',
-    description: 'At most 1,000 deliveries, the first failed first: repeat while `more`. They are sent in batches.',
-    request: {
-      params: idParam,
-      headers: idempotent,
-      body: body(replayInput, { failed: {}, since: { settledAfter: '2026-11-23T12:00:00Z' } }),
-    },
-    responses: { 202: json('The number of deliveries', replayed, { count: 12, more: false }) },
-  },
-  { problems: ['not_found'] },
-)
-
 export function endpointRoutes(engine: RouteEngine): EngineRoutes {
-  const { endpoints, deliveries } = engine
+  const { endpoints } = engine
   const app = newRoutes()
   app.openapi(create, async (c) => {
     const { workspaceId } = c.get('principal')
@@ -226,20 +197,6 @@ export function endpointRoutes(engine: RouteEngine): EngineRoutes {
       (deliveryId) => ({ eventId: eventIdOf(deliveryId) }),
     )
     return c.json({ eventId: sent.eventId }, 202)
-  })
-
-  app.openapi(replay, async (c) => {
-    const { settledAfter, settledBefore } = c.req.valid('json')
-    const [after, before] = [settledAfter, settledBefore].map(msOf)
-    const filter = { endpointId: c.req.valid('param').id, settledAfter: after, settledBefore: before }
-    const result = await answerOnce(
-      c,
-      engine,
-      (acting) =>
-        deliveries.replayEndpoint(c.get('principal').workspaceId, filter, { acting, background: backgroundOf(c) }),
-      countReplayed,
-    )
-    return c.json(result, 202)
   })
 
   return app

@@ -1,7 +1,8 @@
 import { z } from '@hono/zod-openapi'
 import { MAX_SCHEDULE_MS, MIN_EXPIRES_IN_MS } from '../publish/event-times.ts'
 import * as bounded from './bounded.ts'
-import { count, deliverySchema, id, time, traceId } from './schemas.ts'
+import { traceId } from './content-schemas.ts'
+import { count, deliverySchema, id, time } from './schemas.ts'
 import { workspaceShown } from './workspace-scope.ts'
 
 export const eventInput = z
@@ -87,6 +88,9 @@ export const eventDetail = z
           'The body of each delivery: `type`, `timestamp` and `data`, or a raw body as its text; null: no longer stored',
       }),
     contentType: z.string().nullable().openapi({ description: 'That of a raw body; null: `payload` is the envelope' }),
+    eventVersion: z.string().nullable().openapi({
+      description: 'The version of `payload`, the newest when it was published; null: it has none, or was not recorded',
+    }),
     counts: deliveryCounts,
     deliveries: z.array(deliverySchema).openapi({ description: 'The first 1,000 retained deliveries' }),
     complete: z.literal(false).optional().openapi({ description: 'There are more: list deliveries by `eventId`' }),

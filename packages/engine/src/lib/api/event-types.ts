@@ -4,20 +4,39 @@ import * as examples from './examples.ts'
 import { pageOf, pageQuery, readCursor, showPage } from './page.ts'
 import { type RouteEngine, defineRoute, json, newRoutes } from './route.ts'
 
+const shown = {
+  example: z.record(z.string(), z.unknown()).nullable().openapi({ description: 'The `data` of an event' }),
+  jsonSchema: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .openapi({ description: 'That of the `data`, JSON Schema 2020-12; null: none is known' }),
+}
+
 const eventType = z
   .object({
     type: z.string(),
     description: z.string().nullable(),
     deprecated: z.boolean().openapi({ description: 'New receivers should use another type' }),
-    example: z.record(z.string(), z.unknown()).nullable().openapi({ description: 'The `data` of an event' }),
-    jsonSchema: z
-      .record(z.string(), z.unknown())
-      .nullable()
-      .openapi({ description: 'That of the `data`, JSON Schema 2020-12; null: none is known' }),
+    ...shown,
+    versions: z
+      .array(
+        z
+          .object({
+            labels: z.array(z.string()).openapi({ description: 'Endpoints with one of these labels get this `data`' }),
+            ...shown,
+          })
+          .openapi('EventTypeVersion'),
+      )
+      .openapi({
+        description:
+          'The newest first, whose `example` and `jsonSchema` are those of the type; empty if the server has no versions',
+      }),
   })
   .openapi('EventType')
 
 const { data } = examples.event
+const jsonSchema = { type: 'object', properties: { id: { type: 'string' }, text: { type: 'string' } } }
+const older = { type: 'object', properties: { id: { type: 'string' }, body: { type: 'string' } } }
 
 const list = defineRoute('events:read', {
   method: 'get',
@@ -43,7 +62,11 @@ const list = defineRoute('events:read', {
           description: 'A message was posted.',
           deprecated: false,
           example: data,
-          jsonSchema: { type: 'object', properties: { id: { type: 'string' }, text: { type: 'string' } } },
+          jsonSchema,
+          versions: [
+            { labels: ['2026-11'], example: data, jsonSchema },
+            { labels: ['2026-05', '2026-01'], example: { id: data.id, body: data.text }, jsonSchema: older },
+          ],
         },
       ],
     }),

@@ -135,6 +135,7 @@ const get = defineRoute(
         channels: ['general'],
         payload: { ...examples.event, timestamp: summary.createdAt },
         contentType: null,
+        eventVersion: null,
         counts: { pending: 0, held: 0, completed: 0, failed: 1 },
         deliveries: [examples.delivery],
       }),
@@ -224,6 +225,7 @@ function showEvent(principal: Principal, event: StoredEvent) {
     channels,
     payload: payload === null || contentType !== null ? payload : readPayload(payload),
     contentType,
+    eventVersion: event.eventVersion,
     counts: { pending, held, completed, failed },
     deliveries: rows.map(withWorkspace(principal, (row: DeliveryState) => toDelivery(row))),
   }

@@ -6,6 +6,7 @@ import type { attemptSchema, deliverySchema, endpointSchema } from './schemas.ts
 import type { workspaceSchema } from './workspace-schema.ts'
 import type { publicKeySchema, secretSchema } from './secret-schemas.ts'
 import type { replaySchema } from './replay-schemas.ts'
+import type { erasureSchema } from './erasure-schemas.ts'
 import type { bucketSchema, endpointStatisticsSchema } from './statistics-schemas.ts'
 
 // Examples in the OpenAPI document. test/document.test.ts checks each against its schema.
@@ -40,6 +41,7 @@ export const endpoint = {
   compatFormat: 'timestamped',
   eventTypeHeader: null,
   filter: { 'data.channel': { $in: ['general'] } },
+  eventVersion: null,
   concurrency: null,
   rateLimit: 10,
   ratePeriod: 'second',
@@ -60,6 +62,7 @@ export const delivery = {
   status: 'failed',
   holdReason: null,
   heldAt: null,
+  eventVersion: null,
   attempts: 10,
   maxAttempts: 10,
   dueAt: null,
@@ -125,6 +128,7 @@ export const auditEntry = {
   deliveryId: DELIVERY_ID,
   problemId: null,
   replayId: null,
+  erasureId: null,
   apiKeyId: null,
   newApiKeyId: null,
 } satisfies z.infer<typeof auditSchema>
@@ -146,6 +150,28 @@ export const replay = {
   createdAt: '2026-11-26T16:02:10.044Z',
   endedAt: null,
 } satisfies z.infer<typeof replaySchema>
+
+export const erasure = {
+  id: 'era_019ab2c9-1f2a-7b3c-8d4e-5f60718293a4',
+  what: 'event',
+  eventId: EVENT_ID,
+  endpointId: null,
+  since: null,
+  until: null,
+  planned: 3,
+  unsettled: 1,
+  plannedMore: false,
+  dropped: 1,
+  deliveries: 3,
+  attempts: 5,
+  events: 1,
+  answers: 1,
+  state: 'running',
+  reason: 'late_transactions',
+  createdAt: '2026-11-26T16:02:10.044Z',
+  endedAt: null,
+  guardsUntil: '2026-12-26T16:02:10.044Z',
+} satisfies z.infer<typeof erasureSchema>
 
 export const secret = {
   scheme: 'v1',

@@ -41,7 +41,7 @@ export async function answerOnce<T>(
   // Not a path: these routes store only a part of their answer, which `findStoredResponse` must not find.
   const own = key && { ...key, route: `api:${key.route}` }
   const { made, stored } = await makeIdempotent({ db, logger, idempotencyRecords }, own, async (hashed) => {
-    const once = hashed && createIdempotentChange(db, hashed)
+    const once = hashed && createIdempotentChange(hashed)
     const answer = await make({ principal: principal.name, once })
     return once ? read(once.answer) : answer
   })

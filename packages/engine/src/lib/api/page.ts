@@ -52,7 +52,7 @@ export function toPage<T extends { id: string }>(
  */
 export function readCursor(
   cursor: string | undefined,
-  prefix: 'evt_' | 'ep_' | 'att_' | 'prb_' | 'key_' | 'aud_' | 'rep_' | '',
+  prefix: 'evt_' | 'ep_' | 'att_' | 'prb_' | 'key_' | 'aud_' | 'rep_' | 'era_' | '',
   mostLength = 140,
 ): string | undefined {
   if (cursor === undefined) return undefined

@@ -122,25 +122,27 @@ describe('a time in a body', () => {
     const { call, addEndpoint } = await api()
     const { id } = await addEndpoint()
     expect(await read(call('POST', '/events', { type: 'a', data: {}, timestamp: time }))).toMatchObject({ status: 202 })
-    for (const field of ['settledAfter', 'settledBefore']) {
+    for (const field of ['since', 'until']) {
       const answer = await read(call('POST', `/endpoints/${id}/replay`, { [field]: time }))
-      expect(answer, field).toMatchObject({ status: 202, body: { count: 0 } })
+      expect(answer, field).toMatchObject({ status: 201, body: { planned: 0 } })
     }
   })
 
   it('is read with its offset and its fraction', async () => {
-    const { call, addEndpoint, work } = await api({ answer: () => 404 })
+    const { call, addEndpoint, work, exec } = await api({ answer: () => 404 })
     const { id } = await addEndpoint()
     await call('POST', '/events', { type: 'a', data: {} })
     await work()
+    // A replay takes what was settled before it.
+    await exec('update pending_events set completed_at = completed_at - 1000')
     const [{ completedAt } = { completedAt: '' }] = (await read(call('GET', '/deliveries'))).body['data'] as {
       completedAt: string
     }[]
     expect(completedAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
     const at = (ms: number) => new Date(Date.parse(completedAt) + 7_200_000 + ms).toISOString().replace('Z', '9+02:00')
     const replay = (body: object) => read(call('POST', `/endpoints/${id}/replay`, body))
-    expect(await replay({ settledAfter: at(1) })).toMatchObject({ body: { count: 0 } })
-    expect(await replay({ settledBefore: at(-1) })).toMatchObject({ body: { count: 0 } })
-    expect(await replay({ settledAfter: at(-1), settledBefore: at(1) })).toMatchObject({ body: { count: 1 } })
+    expect(await replay({ since: at(1) })).toMatchObject({ body: { planned: 0 } })
+    expect(await replay({ until: at(-1) })).toMatchObject({ body: { planned: 0 } })
+    expect(await replay({ since: at(-1), until: at(1) })).toMatchObject({ body: { planned: 1 } })
   })
 })

@@ -17,7 +17,9 @@ const MEANINGS = {
   conflict: 'the state of the resource does not allow it now',
   idempotency_in_flight:
     'the first request under this `Idempotency-Key` is still in progress; `Retry-After` says when to try again',
+  erased: 'the answer to the first request under this `Idempotency-Key` was erased, and nothing is done again',
   too_many_endpoints: 'the workspace has reached its limit of endpoints',
+  too_many_api_keys: 'the workspace has reached its limit of API keys',
   precondition_failed: 'the version of the endpoint is not that of `If-Match`',
   payload_too_large: 'the body, or an event in it, has too many bytes',
   too_many_deliveries: 'the events would make more deliveries than the limit for one request',
@@ -29,7 +31,8 @@ const MEANINGS = {
     'the key has reached its limit of requests per second, or the workspace or the endpoint that of tests',
   too_many_waiting: 'the workspace has reached its limit of waiting deliveries',
   too_many_idempotency_records: 'the workspace has reached its limit of idempotency records',
-  too_many_replays: 'the workspace has reached its limit of replays that have not ended',
+  too_many_replays:
+    'the workspace has reached its limit of replays that have not ended, or it is too early for the next',
   secret_unreadable: 'a secret could not be decrypted',
   invalid_option: 'the server is misconfigured',
   commit_unconfirmed: 'the write may have taken place: check before you repeat the request',
@@ -53,6 +56,7 @@ const EVERYWHERE = [
 /** The further codes of a route that takes an `Idempotency-Key`; its body is read even if the route ignores it, to compare it. */
 const OF_A_CHANGE = [
   'idempotency_in_flight',
+  'erased',
   'payload_too_large',
   'idempotency_mismatch',
   'too_many_idempotency_records',

@@ -56,6 +56,10 @@ export const replayRequest = z
       'deliveries, or `ids`',
   })
 
+export const endpointReplayRequest = z
+  .strictObject({ ...range('Failed'), rate: common.rate })
+  .openapi('EndpointReplayRequest')
+
 const plan = {
   planned: count.openapi({ description: 'Deliveries that match; each is sent or skipped' }),
   plannedMore: z.boolean().openapi({ description: 'There are more than `planned`: counting is bounded' }),

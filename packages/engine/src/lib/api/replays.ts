@@ -7,7 +7,7 @@ import { msOf } from './bounded.ts'
 import * as examples from './examples.ts'
 import { answerOnce, idempotent } from './once.ts'
 import { pageOf, pageQuery, readCursor, showPage } from './page.ts'
-import { replayRequest, replayPlanSchema, replaySchema } from './replay-schemas.ts'
+import { endpointReplayRequest, replayRequest, replayPlanSchema, replaySchema } from './replay-schemas.ts'
 import { type RouteEngine, body, defineRoute, json, newRoutes } from './route.ts'
 import { idParam } from './schemas.ts'
 import { iso } from './show.ts'
@@ -38,6 +38,25 @@ const create = defineRoute(
     },
   },
   { problems: ['not_found', 'not_retained', 'conflict', 'too_many_replays'] },
+)
+
+const createOfEndpoint = defineRoute(
+  'deliveries:write',
+  {
+    method: 'post',
+    path: '/endpoints/{id}/replay',
+    operationId: 'replayEndpoint',
+    tags: ['Replays'],
+    summary: 'Send failed deliveries of an endpoint again, as a job',
+    description: 'The same as `POST /replays` with `what: "failed"` and this `endpointId`.',
+    request: {
+      params: idParam,
+      headers: idempotent,
+      body: body(endpointReplayRequest, { all: {}, since: { since: '2026-11-23T12:00:00Z' } }),
+    },
+    responses: { 201: json('The replay', replaySchema, examples.replay, 'Location') },
+  },
+  { problems: ['not_found', 'conflict', 'too_many_replays'] },
 )
 
 const list = defineRoute('deliveries:read', {
@@ -100,6 +119,17 @@ export function replayRoutes(engine: RouteEngine): EngineRoutes {
       replays.create(workspaceId, { ...input, dryRun: false }, { acting })
     const job = await answerOnce(c, engine, made, readAnswered)
     c.header('location', `replays/${job.id}`)
+    return c.json(showReplay(job), 201)
+  })
+
+  app.openapi(createOfEndpoint, async (c) => {
+    const { since, until: before, rate } = c.req.valid('json')
+    const range = { since: msOf(since), until: msOf(before) }
+    const input = { what: 'failed', endpointId: c.req.valid('param').id, ...range, rate } as const
+    const made = (acting: Acting): Promise<ReplayJob> =>
+      replays.create(c.get('principal').workspaceId, input, { acting })
+    const job = await answerOnce(c, engine, made, readAnswered)
+    c.header('location', `../../replays/${job.id}`)
     return c.json(showReplay(job), 201)
   })
 

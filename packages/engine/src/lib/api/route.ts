@@ -7,6 +7,7 @@ import type { CancelEvent } from '../events/cancel-event.ts'
 import type { IdempotentDeliveryStore } from '../deliveries/delivery-store.ts'
 import type { IdempotentEndpointStore } from '../endpoints/endpoint-store-api.ts'
 import type { IdempotentProblemStore } from '../problems/problem-store.ts'
+import type { IdempotentErasing } from '../erasures/erasure-store.ts'
 import type { IdempotentReplayStore } from '../replays/replay-store.ts'
 import type { Engine, PublishResult } from '../engine-api.ts'
 import { EngineError, type EngineErrorCode } from '../errors.ts'
@@ -30,10 +31,12 @@ export interface RouteEngine
       | 'deliveries'
       | 'problems'
       | 'replays'
+      | 'erase'
       | 'publishTest'
       | 'sendTest'
       | 'cancelEvent'
     >,
+    Pick<IdempotentErasing, 'erase'>,
     IdempotentDeps {
   /** {@link EngineWorker.checkKeys} without a write; throws if a key service does not answer. */
   verifyKeys(): Promise<void>

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { COMPAT_FORMATS } from '../signing/compat-signature.ts'
-import { filterInput, filterShown } from './filter-schemas.ts'
+import { contentInput, contentShown, payloadVersion } from './content-schemas.ts'
 import { READABLE } from '../endpoints/endpoint-columns.ts'
 import { DISABLED_REASONS } from '../endpoints/endpoint.ts'
 import { ERROR_CLASS_NAMES } from '../error-classes.ts'
@@ -15,9 +15,6 @@ import { workspaceShown } from './workspace-scope.ts'
 
 export const time = z.iso.datetime()
 export const id = (what: string) => z.string().openapi({ description: `The id of the ${what}` })
-export const traceId = z.string().nullable().openapi({
-  description: 'From the `traceparent` of the publisher of the event; null: it gave none, or the event is not recorded',
-})
 export const count = z.int().openapi({ minimum: 0 })
 export const milliseconds = z.number().openapi({ minimum: 0 })
 
@@ -33,6 +30,7 @@ export const deliverySchema = z
       .nullable()
       .openapi({ description: 'Why it is held; null: it is not held' }),
     heldAt: time.nullable().openapi({ description: 'Held since then' }),
+    eventVersion: payloadVersion,
     attempts: count.openapi({ description: 'Attempts that count' }),
     maxAttempts: count,
     dueAt: time.nullable().openapi({ description: 'When the next attempt is due; null: no time is set' }),
@@ -169,7 +167,7 @@ const endpointFields = {
     .optional()
     .openapi({ description: 'Attempts per `ratePeriod`, from all processes together; null: no limit' }),
   ratePeriod: z.enum(RATE_PERIODS).optional().openapi({ description: 'Default: `second`' }),
-  ...filterInput,
+  ...contentInput,
   ...credentialsInput,
 }
 
@@ -227,7 +225,7 @@ export const endpointSchema = z
     concurrency: z.int().nullable(),
     rateLimit: z.int().nullable(),
     ratePeriod: z.enum(RATE_PERIODS),
-    ...filterShown,
+    ...contentShown,
     ...credentialsShown,
     circuit: z
       .enum(['closed', 'open'])

@@ -35,6 +35,7 @@ export function toDelivery(row: ShownDelivery): z.infer<typeof deliverySchema> {
     // Null for a reason that was written by hand or by another version: clients do not know it.
     holdReason: row.holdReason !== null && Object.hasOwn(HOLD_REASONS, row.holdReason) ? row.holdReason : null,
     heldAt: row.heldAt === null ? null : iso(row.heldAt),
+    eventVersion: row.convertTo ?? row.version,
     attempts,
     maxAttempts,
     dueAt: dueAt === null ? null : iso(dueAt),

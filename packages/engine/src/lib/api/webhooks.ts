@@ -18,12 +18,48 @@ export function webhooksOf(types: readonly EventType[]): { webhooks: object; sch
   return {
     webhooks: Object.fromEntries(types.map((one) => [one.type, { post: receiving(one) }])),
     schemas: Object.fromEntries(
-      types.map(({ type, jsonSchema }) => [
-        nameOf(type),
-        placedAt(`#/components/schemas/${nameOf(type)}`, jsonSchema ?? {}),
-      ]),
+      types.flatMap((one) =>
+        namedShapesOf(one).map(({ name, jsonSchema }) => [name, placedAt(referenceTo(name), jsonSchema ?? {})]),
+      ),
     ),
   }
+}
+
+/** The data of a type: under its name the newest, and others with their newest label behind it. */
+function namedShapesOf({ type, jsonSchema, versions }: EventType): (EventTypeShape & { name: string })[] {
+  const [newest, ...others] = versions
+  return [
+    { name: nameOf(type), jsonSchema, labels: newest?.labels ?? [] },
+    ...others.map(({ labels, jsonSchema: older }) => ({
+      name: `${nameOf(type)}.${labels[0]}`,
+      jsonSchema: older,
+      labels,
+    })),
+  ]
+}
+
+type EventTypeShape = Pick<EventType, 'jsonSchema'> & { labels: readonly string[] }
+
+const referenceTo = (name: string): string => `#/components/schemas/${name}`
+
+/** The data in each of its versions. */
+function dataOf(one: EventType): object {
+  const [newest, ...others] = namedShapesOf(one).map(({ name, labels }) => ({
+    $ref: referenceTo(name),
+    ...(labels.length > 0 && { description: inVersions(labels) }),
+  }))
+  return others.length > 0 ? { anyOf: [newest, ...others] } : { $ref: newest?.$ref }
+}
+
+/** The description of data that several versions may have. */
+export function inVersions(labels: readonly string[]): string {
+  return `In version ${labels.join(', ')}`
+}
+
+function versionHeader({ versions }: EventType): object {
+  const labels = versions.flatMap((one) => one.labels)
+  const description = 'The version of the `data`: the label of the endpoint'
+  return { in: 'header', required: true, schema: { ...text, enum: labels }, name: 'webhook-version', description }
 }
 
 function receiving(one: EventType): object {
@@ -33,12 +69,12 @@ function receiving(one: EventType): object {
     ...(description !== null && { description }),
     ...(deprecated && { deprecated }),
     security: [],
-    parameters: HEADERS,
+    parameters: one.versions.length === 0 ? HEADERS : [...HEADERS, versionHeader(one)],
     requestBody: {
       required: true,
       content: {
         'application/json': {
-          schema: envelopeOf(type, { $ref: `#/components/schemas/${nameOf(type)}` }),
+          schema: envelopeOf(type, dataOf(one)),
           ...exampleOf(one),
         },
       },

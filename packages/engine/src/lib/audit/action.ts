@@ -37,6 +37,7 @@ export interface Action {
   deliveryId?: string
   problemId?: string
   replayId?: string
+  erasureId?: string
   apiKeyId?: string
   newApiKeyId?: string
 }
@@ -61,7 +62,7 @@ export interface ActionDeps {
 export class ActionTransaction extends Transaction {
   readonly #deps: ActionDeps
   readonly #action: Action
-  readonly #by: string | null
+  readonly #by: string | undefined
   readonly #once: IdempotentChange | undefined
   #recorded: SqlResult<{ id: string }> | undefined
 
@@ -69,10 +70,10 @@ export class ActionTransaction extends Transaction {
   constructor(deps: ActionDeps, action: Action, { by, acting }: ByOption & ActingOption) {
     super()
     const { principal = by, once } = acting ?? {}
-    checkBounds('the length of by', characters(principal ?? ''), 0, MAX_BY)
+    checkBy(principal)
     this.#deps = deps
     this.#action = action
-    this.#by = principal === undefined ? null : storable(principal, principal.length)
+    this.#by = principal
     this.#once = once
     once?.begin(this)
   }
@@ -83,18 +84,7 @@ export class ActionTransaction extends Transaction {
    * @param target a `select` of the row that the action is about, see {@link targetIn}; if it selects nothing, nothing is recorded
    */
   record(target?: SqlText): this {
-    const { verb, workspaceId } = this.#action
-    const texts = [workspaceId, this.#by, verb, ...IDS.map((name) => this.#action[name])]
-    this.#recorded = this.add<{ id: string }>(sqlText`
-      insert into keepsend_audit (id, at, workspace_id, principal, verb,
-        endpoint_id, delivery_id, problem_id, replay_id, api_key_id, new_api_key_id)
-      select ${firstIdAt(this.#deps.db.dialect.name, 'aud_', raw('ms'))} || ${v7().slice(TIME_LENGTH)}, ms,
-        ${joined(
-          texts.map((text) => sqlText`cast(${text ?? null} as text)`),
-          ', ',
-        )}
-      from keepsend_clock ${target ? sqlText`cross join (${target}) as target` : raw('')}
-      returning id`)
+    this.#recorded = this.add<{ id: string }>(auditStatement(this.#deps.db, this.#action, this.#by, target))
     return this
   }
 
@@ -113,8 +103,39 @@ export class ActionTransaction extends Transaction {
   }
 }
 
+function checkBy(by: string | undefined): void {
+  checkBounds('the length of by', characters(by ?? ''), 0, MAX_BY)
+}
+
+/**
+ * The audit row of an action, for a transaction of the host's.
+ *
+ * @param target see {@link ActionTransaction.record}
+ * @throws {EngineError} `invalid_option` if the name has more than 200 characters
+ */
+export function auditStatement(
+  { dialect }: Pick<OutboxDatabase, 'dialect'>,
+  { verb, workspaceId, ...ids }: Action,
+  by: string | undefined,
+  target?: SqlText,
+): SqlText {
+  checkBy(by)
+  const principal = by === undefined ? null : storable(by, by.length)
+  const texts = [workspaceId, principal, verb, ...IDS.map((name) => ids[name])]
+  return sqlText`
+      insert into keepsend_audit (id, at, workspace_id, principal, verb,
+        endpoint_id, delivery_id, problem_id, replay_id, erasure_id, api_key_id, new_api_key_id)
+      select ${firstIdAt(dialect.name, 'aud_', raw('ms'))} || ${v7().slice(TIME_LENGTH)}, ms,
+        ${joined(
+          texts.map((text) => sqlText`cast(${text ?? null} as text)`),
+          ', ',
+        )}
+      from keepsend_clock ${target ? sqlText`cross join (${target}) as target` : raw('')}
+      returning id`
+}
+
 /** In the order of the columns. */
-const IDS = ['endpointId', 'deliveryId', 'problemId', 'replayId', 'apiKeyId', 'newApiKeyId'] as const
+const IDS = ['endpointId', 'deliveryId', 'problemId', 'replayId', 'erasureId', 'apiKeyId', 'newApiKeyId'] as const
 
 /** The time at the beginning of a UUIDv7: `01890000-0000`. */
 const TIME_LENGTH = 13

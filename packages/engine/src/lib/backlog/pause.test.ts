@@ -201,9 +201,13 @@ describe('a pause', () => {
     expect(await made.engine.worker.resumeHeld()).toMatchObject({ resumed: [] })
     expectNear((await made.waits()).resume, 600_000)
 
-    await made.exec(`update pending_events set status = 'failed', hold_reason = null, held_at = null, completed_at = 1
+    await made.exec(`update pending_events set status = 'failed', hold_reason = null, held_at = null,
+        completed_at = (select ms - 1000 from keepsend_clock)
       where id = (select min(id) from pending_events)`)
-    await made.engine.deliveries.replayEndpoint('w1', { endpointId: made.id })
+    expect(await made.engine.replays.create('w1', { what: 'failed', endpointId: made.id })).toMatchObject({
+      planned: 1,
+    })
+    expect(await made.engine.worker.stepReplays()).toMatchObject({ steps: [] })
     expect((await statuses(made)).filter((status) => status.startsWith('pending'))).toEqual([])
     expect(made.sender.requests).toEqual([])
   })

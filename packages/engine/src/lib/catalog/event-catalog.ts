@@ -3,38 +3,17 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { EngineError } from '../errors.ts'
 import { listProblems } from '../formats/listed-problems.ts'
 import { MAX_NAME_LENGTH, OWN_TYPES, type WebhookEvent, isName } from '../publish/event.ts'
-import { type SchemaResult, runSchema } from './run-schema.ts'
-
-/** A schema for the `data` of an event, of any vendor that follows Standard Schema: zod, valibot, arktype, … */
-export type EventSchema = StandardSchemaV1<unknown, object>
-
-/** The entry of a catalog for one type of event. */
-export interface EventDefinition<Schema extends EventSchema = EventSchema> {
-  /** Validates the `data` of each event; its output is what is stored and sent. */
-  schema: Schema
-  /** For people: at most 1,000 characters. */
-  description?: string | undefined
-  /** Data as the app publishes it, at most 10,000 characters of JSON. Receivers are shown the output of the schema for it. */
-  example?: StandardSchemaV1.InferInput<Schema> | undefined
-  /** Whether new receivers should use another type; it is still published. @default false */
-  deprecated?: boolean | undefined
-  /**
-   * The JSON Schema (2020-12) of the data as it is sent. @default that of the schema, if its vendor follows Standard JSON
-   * Schema: zod 4.2, arktype 2.1.28, valibot through `toStandardJsonSchema` of `@valibot/to-json-schema`
-   */
-  jsonSchema?: object | undefined
-}
-
-/** The definitions of a catalog, by type. */
-export type EventDefinitions = Readonly<Record<string, EventDefinition>>
-
-const EVENT_DEFINITION_OPTIONS = {
-  schema: 'any',
-  description: 'text',
-  example: 'any or null',
-  deprecated: 'boolean',
-  jsonSchema: 'object',
-} satisfies OptionNames<EventDefinition>
+import { versionsOfData } from './convert.ts'
+import { type AsSent, DefinedEvent } from './defined-event.ts'
+import {
+  EVENT_DEFINITION_OPTIONS,
+  type EventDefinition,
+  type EventDefinitions,
+  type EventSchema,
+  OLDER_VERSION_OPTIONS,
+  type OlderVersion,
+} from './event-definition.ts'
+import { resultNow, runSchema } from './run-schema.ts'
 
 const MAX_TYPES = 1000
 const MAX_DESCRIPTION = 1000
@@ -43,9 +22,12 @@ const MAX_EXAMPLE = 10_000
 /** The types of events that an app publishes: made by {@link defineEvents}, for the option `catalog` of `createEngine`. */
 export class EventCatalog<Events extends EventDefinitions = EventDefinitions> {
   readonly events: Events
+  /** The labels of its versions, the oldest first; without versions empty. */
+  readonly versions: readonly string[]
 
-  constructor(events: Events) {
+  constructor(events: Events, versions: readonly string[] = []) {
     this.events = events
+    this.versions = versions
   }
 
   static {
@@ -63,16 +45,33 @@ export type EventOf<Catalog extends EventCatalog> =
         }[keyof Events & string]
     : never
 
-/** One type of event, for {@link defineEvents}. The compiler compares `example` with the schema. */
-export function event<Schema extends EventSchema>(definition: EventDefinition<Schema>): EventDefinition<Schema> {
-  return definition
+/**
+ * One type of event, for {@link defineEvents}. The compiler compares `example` with the schema. Its `olderVersion` adds the
+ * versions that endpoints with an older label get.
+ */
+export function event<Schema extends EventSchema>(
+  definition: EventDefinition<Schema>,
+): DefinedEvent<Schema, AsSent<StandardSchemaV1.InferOutput<Schema>>> {
+  return new DefinedEvent(definition)
 }
+
+/** Options of {@link defineEvents}. */
+export interface CatalogVersionsOption {
+  /**
+   * Labels of the versions of the catalog, the oldest first: at most 50, each 1–64 letters, digits, `.`, `_` and `-`. An endpoint
+   * has one of them, the newest when it was made. @default no versions
+   */
+  versions?: readonly string[] | undefined
+}
+
+const DEFINE_EVENTS_OPTIONS = { versions: 'texts' } satisfies OptionNames<CatalogVersionsOption>
 
 /**
  * Defines the types of events that an app publishes, at most 1,000.
  *
  * @throws {EngineError} `invalid_option` for a name that is no type or is reserved, an unknown property, a value out of bounds,
- *   and an example that does not fit its schema. The example of an asynchronous schema is not validated
+ *   and an example that does not fit its schema, or that a converter cannot convert. The example of an asynchronous schema is not
+ *   validated
  *
  * @example
  * const catalog = defineEvents({
@@ -83,7 +82,10 @@ export function event<Schema extends EventSchema>(definition: EventDefinition<Sc
  *   }),
  * })
  */
-export function defineEvents<const Events extends EventDefinitions>(events: Events): EventCatalog<Events> {
+export function defineEvents<const Events extends EventDefinitions>(
+  events: Events,
+  options: CatalogVersionsOption = {},
+): EventCatalog<Events> {
   if (typeof events !== 'object' || events === null || Array.isArray(events))
     throw invalid(
       `defineEvents takes an object of events by type; found ${Array.isArray(events) ? 'a list' : String(events)}`,
@@ -91,8 +93,62 @@ export function defineEvents<const Events extends EventDefinitions>(events: Even
   const entries = Object.entries(events)
   if (entries.length > MAX_TYPES)
     throw invalid(`defineEvents takes at most ${MAX_TYPES} types of events; found ${entries.length}`)
-  for (const [type, definition] of entries) checkDefinition(type, definition)
-  return new EventCatalog(Object.freeze({ ...events }))
+  checkNames('defineEvents', DEFINE_EVENTS_OPTIONS, options)
+  const { versions = [] } = options
+  checkLabels(versions)
+  for (const [type, definition] of entries) {
+    checkDefinition(type, definition)
+    checkOlder(type, definition, versions)
+  }
+  return new EventCatalog(Object.freeze({ ...events }), Object.freeze([...versions]))
+}
+
+export const MAX_LABEL = 64
+export const LABEL = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+const MAX_VERSIONS = 50
+
+function checkLabels(versions: readonly string[]): void {
+  if (versions.length > MAX_VERSIONS)
+    throw invalid(`versions must be at most ${MAX_VERSIONS} labels; found ${versions.length}`)
+  const wrong = versions.find((label, index) => !LABEL.test(label) || versions.indexOf(label) < index)
+  if (wrong !== undefined)
+    throw invalid(
+      `versions must be labels of 1 to 64 letters, digits, dots, dashes and underscores, once each; found ${JSON.stringify(wrong.slice(0, 100))}`,
+    )
+}
+
+/** Each label is older than the one before, which is the newest of the catalog for the first. */
+function checkOlder(type: string, definition: EventDefinition, versions: readonly string[]): void {
+  let newer = versions.length - 1
+  for (const version of definition.older ?? []) {
+    checkOlderVersion(type, version)
+    const { label } = version
+    const place = versions.indexOf(label)
+    if (place === -1)
+      throw invalid(
+        `${type}: version ${JSON.stringify(label)} is not one of the versions of the catalog; they are ${versions.join(', ') || 'none'}`,
+      )
+    if (place >= newer)
+      throw invalid(`${type}: version ${label} must be older than ${versions[newer]}, from the newest down`)
+    newer = place
+  }
+  const example = exampleOf(type, definition)
+  if (example !== undefined) versionsOfData(type, definition, example as object)
+}
+
+function checkOlderVersion(type: string, version: OlderVersion): void {
+  try {
+    checkNames('olderVersion', OLDER_VERSION_OPTIONS, version)
+  } catch (error) {
+    throw invalid(`${type}: ${messageOf(error)}`)
+  }
+  const { label, schema, jsonSchema } = version
+  if (typeof version.convert !== 'function') throw invalid(`${type}: version ${label} must have a function convert`)
+  if (schema !== undefined && !isStandard(schema))
+    throw invalid(
+      `schema of ${type} in version ${label} must follow Standard Schema, as those of zod, valibot and arktype do`,
+    )
+  if (jsonSchema !== undefined) jsonOf(`jsonSchema of ${type} in version ${label}`, jsonSchema)
 }
 
 function checkDefinition(type: string, definition: EventDefinition): void {
@@ -130,13 +186,6 @@ export function exampleOf(type: string, { schema, example }: EventDefinition): u
   if (json.length > MAX_EXAMPLE)
     throw invalid(`${name} has ${json.length} characters as JSON; at most ${MAX_EXAMPLE} are allowed`)
   return JSON.parse(json)
-}
-
-/** The result of a synchronous schema; undefined: the schema is asynchronous, and its result is dropped. */
-export function resultNow(result: SchemaResult | Promise<SchemaResult>): SchemaResult | undefined {
-  if (!(result instanceof Promise)) return result
-  result.catch(() => undefined)
-  return undefined
 }
 
 function isStandard(schema: unknown): boolean {

@@ -1,7 +1,7 @@
 import { oneLine } from '../formats/one-line.ts'
 import { silentLogger } from '../logger.ts'
 import type { EventCatalog } from './event-catalog.ts'
-import { eventTypesOf } from './event-types.ts'
+import { type EventType, eventTypesOf } from './event-types.ts'
 import type { JsonSchema } from './json-schema.ts'
 
 const MAX_DEPTH = 64
@@ -15,11 +15,14 @@ const MAX_DEPTH = 64
  */
 export function eventDeclarations(catalog: EventCatalog): string {
   const printer = new Printer()
-  const types = eventTypesOf(catalog, silentLogger).map(({ type, description, deprecated, jsonSchema }) => {
+  const dataOf = (jsonSchema: JsonSchema | null, indent: string): string =>
+    jsonSchema ? printer.of(jsonSchema, { root: jsonSchema, indent, depth: 0 }) : 'unknown'
+  const eventTypes = eventTypesOf(catalog, silentLogger)
+  const types = eventTypes.map(({ type, description, deprecated, jsonSchema }) => {
     const lines = [...(description === null ? [] : [description]), ...(deprecated ? ['@deprecated'] : [])]
-    const data = jsonSchema ? printer.of(jsonSchema, { root: jsonSchema, indent: '  ', depth: 0 }) : 'unknown'
-    return `${commentOf(lines, '  ')}  ${JSON.stringify(type)}: ${data}\n`
+    return `${commentOf(lines, '  ')}  ${JSON.stringify(type)}: ${dataOf(jsonSchema, '  ')}\n`
   })
+  const versions = catalog.versions.length === 0 ? '' : versionsOf(catalog, eventTypes, dataOf)
   return `/** The data of each type of event. */
 export interface EventData {
 ${types.join('')}}
@@ -28,7 +31,37 @@ ${types.join('')}}
 export type WebhookEvent<Type extends keyof EventData = keyof EventData> = {
   [One in Type]: { type: One; timestamp: string; data: EventData[One] }
 }[Type]
-${printer.shared.map((text) => `\n${text}\n`).join('')}`
+${versions}${printer.shared.map((text) => `\n${text}\n`).join('')}`
+}
+
+/** `EventVersions`: by label, the types whose data differs from that of {@link EventData}. */
+function versionsOf(
+  catalog: EventCatalog,
+  types: readonly EventType[],
+  dataOf: (jsonSchema: JsonSchema | null, indent: string) => string,
+): string {
+  const labels = catalog.versions.toReversed().map((label) => {
+    const changed = types.flatMap(({ type, versions }) => {
+      const place = versions.findIndex((one) => one.labels.includes(label))
+      const shape = place > 0 ? versions[place] : undefined
+      return shape ? [`    ${JSON.stringify(type)}: ${dataOf(shape.jsonSchema, '    ')}\n`] : []
+    })
+    return `  ${JSON.stringify(label)}: {${changed.length === 0 ? '' : `\n${changed.join('')}  `}}\n`
+  })
+  return `
+/** The types of events whose data is another in a version, the header \`webhook-version\`. */
+export interface EventVersions {
+${labels.join('')}}
+
+/** The body of a webhook in a version. */
+export type VersionedEvent<Version extends keyof EventVersions> = {
+  [Type in keyof EventData]: {
+    type: Type
+    timestamp: string
+    data: Type extends keyof EventVersions[Version] ? EventVersions[Version][Type] : EventData[Type]
+  }
+}[keyof EventData]
+`
 }
 
 interface Place {

@@ -3,8 +3,8 @@ import { plainOf, withDigitsOf } from '../formats/exact-json.ts'
 import { fieldOf, listProblems } from '../formats/listed-problems.ts'
 import type { Logger } from '../logger.ts'
 import { OWN_TYPES, type WebhookEvent, errorAt, isName } from '../publish/event.ts'
-import { type EventCatalog, resultNow } from './event-catalog.ts'
-import { type SchemaResult, runSchema } from './run-schema.ts'
+import type { EventCatalog } from './event-catalog.ts'
+import { type SchemaResult, resultNow, runSchema } from './run-schema.ts'
 
 /** The effect of a catalog on an event that does not fit it. */
 export type Validation = (typeof VALIDATIONS)[number]

@@ -1,5 +1,5 @@
 import type { StandardJSONSchemaV1 } from '@standard-schema/spec'
-import type { EventDefinition, EventSchema } from './event-catalog.ts'
+import type { EventSchema, OlderVersion } from './event-definition.ts'
 
 /** A JSON Schema, as an object of JSON. */
 export interface JsonSchema {
@@ -11,10 +11,11 @@ export interface JsonSchema {
  * none, or cannot express the schema.
  */
 export function jsonSchemaOf(
-  { schema, jsonSchema }: EventDefinition,
+  { schema, jsonSchema }: Pick<OlderVersion, 'schema' | 'jsonSchema'>,
   target: 'draft-2020-12' | 'draft-07' = 'draft-2020-12',
 ): JsonSchema | undefined {
   if (jsonSchema !== undefined) return copyOf(jsonSchema)
+  if (!schema) return undefined
   try {
     const standard: EventSchema['~standard'] & Partial<StandardJSONSchemaV1.Props> = schema['~standard']
     // zod then leaves out what JSON Schema cannot express, a Date for example, instead of throwing.

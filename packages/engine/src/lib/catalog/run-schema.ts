@@ -41,3 +41,10 @@ function readResult(result: StandardSchemaV1.Result<unknown>): SchemaResult {
   }))
   return { problems, count: issues.length }
 }
+
+/** The result of a synchronous schema; undefined: the schema is asynchronous, and its result is dropped. */
+export function resultNow(result: SchemaResult | Promise<SchemaResult>): SchemaResult | undefined {
+  if (!(result instanceof Promise)) return result
+  result.catch(() => undefined)
+  return undefined
+}

@@ -65,5 +65,7 @@ export function deliveredState(
     lastStatus: httpStatus,
     contentType: null,
     filter: null,
+    version: null,
+    convertTo: null,
   }
 }

@@ -1,5 +1,5 @@
-import type { OutboxDatabase, PendingEvent } from '@keepsend/outbox'
-import { type Row, type SqlText, pendingEvents, raw, sqlText } from '@keepsend/outbox/internal'
+import type { OutboxDatabase } from '@keepsend/outbox'
+import { type Row, type SqlText, pendingEvents, sqlText } from '@keepsend/outbox/internal'
 import type { Delivery, DeliveryState } from './delivery.ts'
 import { jsonRow, readRow } from '../idempotency/idempotent-change.ts'
 
@@ -10,6 +10,8 @@ const SHOWN = [
   'status',
   'holdReason',
   'heldAt',
+  'version',
+  'convertTo',
   'attempts',
   'maxAttempts',
   'dueAt',
@@ -21,23 +23,8 @@ const SHOWN = [
   'lastStatus',
 ] as const
 
-/** The default `limit` of one replay of an endpoint. */
-export const MAX_REPLAYED = 1000
-
 /** A delivery without its payload, as the API shows it and as the stored answer of an action contains it. */
 export type ShownDelivery = Pick<Delivery, (typeof SHOWN)[number]>
-
-/**
- * Selects a delivery that a replay has moved to this `gen`, or inserted, as one text for a stored answer; {@link readMoved}
- * parses it.
- */
-export function selectReplayed(
-  db: OutboxDatabase,
-  { id, workspaceId, gen }: Pick<PendingEvent, 'id' | 'workspaceId'> & { gen: number | undefined },
-): SqlText {
-  const inGen = gen === undefined ? raw('') : sqlText`and gen = ${gen}`
-  return selectMoved(db, sqlText`id = ${id} and workspace_id = ${workspaceId} ${inGen} and status = 'pending'`)
-}
 
 /** Selects a delivery as one text for a stored answer. */
 export function selectMoved(db: OutboxDatabase, where: SqlText): SqlText {
@@ -49,11 +36,6 @@ export function selectMoved(db: OutboxDatabase, where: SqlText): SqlText {
 /** Parses the delivery that an action stored as its answer. */
 export function readMoved(answer: string): ShownDelivery {
   return pendingEvents.read(readRow(SHOWN, answer)) as ShownDelivery
-}
-
-/** Parses the count that a replay of an endpoint stored as its answer. */
-export function countReplayed(answer: string): { count: number; more: boolean } {
-  return { count: Number(answer), more: Number(answer) === MAX_REPLAYED }
 }
 
 /** Every column but the payload. */

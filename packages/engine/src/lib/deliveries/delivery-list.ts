@@ -1,11 +1,9 @@
-import { type FindOptions, type OutboxDatabase, findStatement } from '@keepsend/outbox'
+import { type OutboxDatabase, findStatement } from '@keepsend/outbox'
 import { BEHIND_EVERY_EVENT, type OptionNames, eventIdIn, eventIdOf, raw, sqlText } from '@keepsend/outbox/internal'
 import { DELIVERY_LIST_OPTIONS, type DeliveryFilter, checkFilter, keysBetween } from './delivery-filter.ts'
 import { type Found, pageOf } from './found-page.ts'
 import { type DeliveryPage, type ListDeps, listDeliveries } from './list-deliveries.ts'
 import { checkBounds, checkNames } from '../errors.ts'
-import type { EventQueue } from '../publish/event-queue.ts'
-import { hasIndex } from '../has-index.ts'
 import type { Page } from '../page.ts'
 import { TIME_RANGE } from '../time-range.ts'
 import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
@@ -41,29 +39,10 @@ export interface DeliveryLists {
   ): Promise<Page<EventSummary>>
 }
 
-// Of `optional_list_indexes.sql`, which a host may have applied.
-const OPTIONAL_INDEX = 'pending_events_workspace'
-
 // For hosts; the HTTP API allows fewer.
 const MAX_LIMIT = 1000
 
-export interface DeliveryListDeps extends Omit<ListDeps, 'anyState'> {
-  /** How rows start: rows that were dispatched to a queue are in no index of their workspace. */
-  rowsStart: EventQueue['rowsStart']
-}
-
-export function createDeliveryLists(db: OutboxDatabase, { rowsStart, ...deps }: DeliveryListDeps): DeliveryLists {
-  // The answer is cached, not its promise: on Workers a promise of a cancelled request never settles, and others would wait.
-  let isIndexed: boolean | undefined
-
-  /** How to find the rows of a workspace in any state. */
-  async function anyState(): Promise<FindOptions['by']> {
-    // An existing index is checked each time: it may be dropped, and the statement that uses it names it.
-    if (isIndexed !== false) isIndexed = await hasIndex(db, OPTIONAL_INDEX)
-    if (isIndexed) return 'workspace'
-    return rowsStart === 'dispatched' ? 'keys' : 'parts'
-  }
-
+export function createDeliveryLists(db: OutboxDatabase, { anyState, ...deps }: ListDeps): DeliveryLists {
   return {
     async list(scope, filter) {
       checkNames('deliveries.list', DELIVERY_LIST_OPTIONS, filter)

@@ -1,19 +1,11 @@
 import type { DeliveryState } from './delivery.ts'
-import { Transaction } from '@keepsend/outbox'
-import { type OptionNames, replayStatement, sqlText } from '@keepsend/outbox/internal'
-import { MAX_REPLAYED } from './delivery-columns.ts'
 import { readDeliveriesOf } from './event-deliveries.ts'
-import { createReplay } from './replay-delivery.ts'
 import { type MoveDeliveryDeps, type RetryNowOptions, createMoveDelivery } from './move-delivery.ts'
-import { type DeliveryListDeps, type DeliveryLists, createDeliveryLists } from './delivery-list.ts'
+import { type DeliveryLists, createDeliveryLists } from './delivery-list.ts'
+import type { ListDeps } from './list-deliveries.ts'
 import { type DeliveryWithAttempts, type FoundDelivery, findDelivery, findWithAttempts } from './find-delivery.ts'
-import { type ActingOption, ActionTransaction, BY_OPTION, type ByOption, targetIn } from '../audit/action.ts'
-import { EngineError, checkNames } from '../errors.ts'
-import { BACKGROUND_OPTIONS, type BackgroundOption } from '../publish/dispatch.ts'
-import { HOLD_REASONS } from '../backlog/hold-reason.ts'
-import type { HoldReason } from '../outcome.ts'
-import { lockEndpoints } from '../backlog/locks.ts'
-import { resumeWithin } from '../backlog/resume-due.ts'
+import type { ActingOption, ByOption } from '../audit/action.ts'
+import { EngineError } from '../errors.ts'
 import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
 
 /** Reads and moves retained deliveries. Each method is scoped to one workspace; some reads may be to all. */
@@ -31,10 +23,11 @@ export interface DeliveryStore extends DeliveryLists {
    */
   getWithAttempts(workspaceId: WorkspaceScope, id: string): Promise<DeliveryWithAttempts>
   /**
-   * Sends a settled delivery again. With `history.events` also a delivered one whose row is gone: it is inserted again from its
-   * last attempt and its event.
+   * Sends a settled delivery again, now: a replay of one id, which is completed with this call. With `history.events` also a
+   * delivered one whose row is gone: it is inserted again from its last attempt and its event.
    *
-   * @throws {EngineError} `not_retained`: it or its payload is no longer stored; `conflict`: it is not settled
+   * @throws {EngineError} `not_retained`: it or its payload is no longer stored; `conflict`: it is not settled, or its endpoint
+   *   was deleted
    */
   replay(workspaceId: string, id: string, options?: ByOption): Promise<DeliveryState>
   /**
@@ -52,45 +45,9 @@ export interface DeliveryStore extends DeliveryLists {
    * @throws {EngineError} `not_retained`: there is no such delivery; `conflict`: it is settled
    */
   giveUp(workspaceId: string, id: string, options?: ByOption): Promise<DeliveryState>
-  /**
-   * Sends failed deliveries of one endpoint again, in the order in which they failed, at most `limit` (1–10,000, default
-   * 1,000). Repeat the call while `more`. They are held and resumed in batches, so that a replay does not delay new events.
-   *
-   * @throws {EngineError} `not_found`: no such endpoint
-   */
-  replayEndpoint(
-    workspaceId: string,
-    filter: ReplayEndpointFilter,
-    options?: ReplayEndpointOptions,
-  ): Promise<{ count: number; more: boolean }>
   /** Reads an event's payload and deliveries. @throws {EngineError} `not_retained`: none of its deliveries is stored */
   listByEvent(workspaceId: string, eventId: string): Promise<EventDeliveries>
 }
-
-export const REPLAY_ENDPOINT_OPTIONS = {
-  limit: 'number',
-  ...BACKGROUND_OPTIONS,
-  ...BY_OPTION,
-} satisfies OptionNames<Parameters<DeliveryStore['replayEndpoint']>[2]>
-
-export interface ReplayEndpointOptions extends BackgroundOption, ByOption {
-  /** @default 1000 */
-  limit?: number | undefined
-}
-
-export interface ReplayEndpointFilter {
-  endpointId: string
-  /** Settled at or after this time, ms since the epoch. */
-  settledAfter?: number | undefined
-  /** Settled before this time, ms since the epoch. */
-  settledBefore?: number | undefined
-}
-
-export const REPLAY_ENDPOINT_FILTER = {
-  endpointId: 'text',
-  settledAfter: 'number',
-  settledBefore: 'number',
-} satisfies OptionNames<ReplayEndpointFilter>
 
 /** The retained deliveries of one event. */
 export interface EventDeliveries {
@@ -104,33 +61,15 @@ export interface EventDeliveries {
   complete: boolean
 }
 
-/** The store with the options of the routes: a replay under an idempotency key is made once. */
+/** The store with the options of the routes: a change under an idempotency key is made once. */
 export interface IdempotentDeliveryStore extends DeliveryStore {
   retryNow(workspaceId: string, id: string, options?: RetryNowOptions & ActingOption): Promise<DeliveryState>
   giveUp(workspaceId: string, id: string, options?: ByOption & ActingOption): Promise<DeliveryState>
   replay(workspaceId: string, id: string, options?: ByOption & ActingOption): Promise<DeliveryState>
-  replayEndpoint(
-    workspaceId: string,
-    filter: ReplayEndpointFilter,
-    options?: ReplayEndpointOptions & ActingOption,
-  ): Promise<{ count: number; more: boolean }>
 }
 
-interface DeliveryStoreDeps extends DeliveryListDeps, MoveDeliveryDeps {
-  /** Resumes the first held rows of an endpoint, and dispatches them in the background. */
-  resumeFirst: (endpointId: string, background: BackgroundOption['background']) => Promise<void>
-}
-
-export function createDeliveryStore(deps: DeliveryStoreDeps): IdempotentDeliveryStore {
-  const { db, logger, history, resumeFirst } = deps
-  async function requireEndpoint(workspaceId: string, endpointId: string): Promise<void> {
-    checkWorkspaceId(workspaceId)
-    const { rows } = await db.run(
-      sqlText`select 1 from keepsend_endpoints where id = ${endpointId} and workspace_id = ${workspaceId}`,
-    )
-    if (!rows[0]) throw new EngineError('not_found', 'no such endpoint')
-  }
-
+export function createDeliveryStore(deps: ListDeps & MoveDeliveryDeps): Omit<IdempotentDeliveryStore, 'replay'> {
+  const { db, history } = deps
   return {
     ...createDeliveryLists(db, deps),
 
@@ -142,37 +81,7 @@ export function createDeliveryStore(deps: DeliveryStoreDeps): IdempotentDelivery
       return findWithAttempts(db, { id, workspaceId: readScope(scope) }, history)
     },
 
-    replay: createReplay(deps, history),
     ...createMoveDelivery(deps),
-
-    async replayEndpoint(workspaceId, filter, { acting, ...options } = {}) {
-      // A misspelt filter would replay too many deliveries.
-      checkNames('the filter of deliveries.replayEndpoint', REPLAY_ENDPOINT_FILTER, filter)
-      checkNames('deliveries.replayEndpoint', REPLAY_ENDPOINT_OPTIONS, options)
-      const { endpointId, settledAfter, settledBefore } = filter
-      const { limit = MAX_REPLAYED, background } = options
-      await requireEndpoint(workspaceId, endpointId)
-      const failed = { endpointId, workspaceId, settledAfter, settledBefore }
-      const holdFor: HoldReason = 'replay'
-      const action = { verb: 'endpoint.replay', workspaceId, endpointId } as const
-      const isThis = sqlText`id = ${endpointId} and workspace_id = ${workspaceId}`
-      const first = new ActionTransaction({ db, logger }, action, { ...options, acting })
-      first.record(targetIn(db, 'keepsend_endpoints', isThis))
-      /** Replays in one transaction, the first time in that of the action, and returns the number of rows. */
-      const replay = async (most: number, transaction: Transaction): Promise<number> => {
-        transaction.addAll(lockEndpoints(db, [endpointId]))
-        const replaying = replayStatement(db, failed, { limit: most, holdFor })
-        const replayed = acting?.once ? { rows: [] } : transaction.add(replaying)
-        acting?.once?.endCounted(transaction, replaying)
-        transaction.add(resumeWithin(db, endpointId, HOLD_REASONS[holdFor].resumeWithinMs))
-        await transaction.commit(db)
-        await resumeFirst(endpointId, background)
-        return replayed.rows.length
-      }
-      // A request under an idempotency key is one transaction: its stored answer commits with it.
-      const count = acting?.once ? await replay(limit, first) : await inBatches(limit, replay, first)
-      return { count, more: count === limit }
-    },
 
     async listByEvent(workspaceId, eventId) {
       checkWorkspaceId(workspaceId)
@@ -183,30 +92,5 @@ export function createDeliveryStore(deps: DeliveryStoreDeps): IdempotentDelivery
       const { payload, contentType } = await findDelivery(db, { id: first.id, workspaceId }, undefined)
       return { payload: payload ?? '', contentType, deliveries, complete }
     },
-  }
-}
-
-// Rows of one transaction: about 20 ms on SQLite, in which no other writer gets in.
-const REPLAY_BATCH = 250
-
-/**
- * Works in batches, and pauses after each for as long as it took: another process that waits for SQLite's write lock only
- * polls for it, and would rarely find it free otherwise.
- */
-async function inBatches(
-  limit: number,
-  work: (most: number, transaction: Transaction) => Promise<number>,
-  first: Transaction,
-): Promise<number> {
-  let transaction = first
-  for (let count = 0; ; transaction = new Transaction()) {
-    const most = Math.min(REPLAY_BATCH, limit - count)
-    const beganAt = Date.now()
-    const done = await work(most, transaction)
-    count += done
-    if (done < most || count === limit) return count
-    await new Promise((resolve) => {
-      setTimeout(resolve, Date.now() - beganAt)
-    })
   }
 }

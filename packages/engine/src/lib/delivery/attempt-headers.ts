@@ -31,6 +31,7 @@ export async function attemptHeaders(
     'content-type': contentType,
     'user-agent': userAgent,
     ...signature,
+    ...(event.version !== null && { 'webhook-version': event.version }),
     ...(isTest && TEST_HEADER),
     ...credentials.headers,
   }

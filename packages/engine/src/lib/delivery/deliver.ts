@@ -2,6 +2,7 @@ import type { TakenEvent } from '@keepsend/outbox'
 import { type GetAttemptCredentials, NO_CREDENTIALS } from './attempt-credentials.ts'
 import { attemptHeaders } from './attempt-headers.ts'
 import { attemptFacts } from './attempt.ts'
+import type { CatalogVersions } from '../catalog/catalog-versions.ts'
 import { type DeliveryError, ENDPOINT_GONE } from '../error-classes.ts'
 import { EngineError } from '../errors.ts'
 import { expiredAt } from './expiry.ts'
@@ -14,21 +15,17 @@ import { createRequestRedactor } from './request-secrets.ts'
 import { MAX_RESPONSE_BYTES, type Sender } from '../sender.ts'
 import type { Signer } from '../signing/signer.ts'
 import type { EndpointCache, EndpointSnapshot } from '../endpoints/endpoint-cache.ts'
-import { jittered } from '../retry-schedule.ts'
-import {
-  MAX_FREE_DEFERRALS,
-  type ResponseContext,
-  classifyResponse,
-  isSuccess,
-  pushbackOf,
-  rescheduleOrFail,
-} from './classify-response.ts'
+import { type ResponseContext, classifyResponse, isSuccess, pushbackOf, rescheduleOrFail } from './classify-response.ts'
 import type { AttemptFacts, AttemptRecord, DeliveryOutcome, HoldReason } from '../outcome.ts'
+import { inVersion } from './in-version.ts'
+import { CONVERSION_FAILED, LOOKUP_FAILED, SECRET_UNREADABLE, deferred, unsentOrFailed } from './unsent.ts'
 
 export interface DeliverDeps {
   endpointCache: EndpointCache
   permits: Permits
   credentials: GetAttemptCredentials
+  /** Converts payloads that the publisher did not. */
+  versions: Pick<CatalogVersions, 'convert'> | undefined
   /** How long a failure counts for the circuit breaker, in ms. */
   windowMs: number
   monotonic: () => number
@@ -64,13 +61,15 @@ interface DeliverOptions {
  */
 export async function deliverEvent(
   deps: DeliverDeps,
-  event: TakenEvent,
+  taken: TakenEvent,
   { now, admitted = false, isTest = false }: DeliverOptions,
 ): Promise<DeliveryOutcome> {
   const { random, retrySchedule, maxPauseMs, maxAgeMs } = deps
   if (!deps.sender) throw new EngineError('invalid_option', NO_SENDER)
-  const expired = expiredAt(event, now, maxAgeMs)
+  const expired = expiredAt(taken, now, maxAgeMs)
   if (expired) return { kind: 'fail', error: expired }
+  const converted = inVersion(deps, taken)
+  const event = converted ?? taken
   let context: ResponseContext = {
     event,
     endpoint: { id: event.endpointId, version: 0, retrySchedule, retryStatuses: [] },
@@ -78,6 +77,7 @@ export async function deliverEvent(
     maxPauseMs,
     random,
   }
+  if (!converted) return unsentOrFailed(event, context, CONVERSION_FAILED)
   const record: AttemptRecord | undefined = deps.history && { startedAt: now, tookMs: 0, url: '' }
   try {
     const endpoint = await readEndpoint(deps, event.endpointId)
@@ -117,8 +117,8 @@ export async function deliverEvent(
       credentials &&
       (await attemptHeaders(deps, event, { endpoint, credentials, at, isTest }).catch(unreadable(deps, event)))
     if (!credentials || !headers) {
-      const unsent = deferred(event, SECRET_UNREADABLE, random)
-      return unsent.deferral ? unsent : { ...rescheduleOrFail(context, SECRET_UNREADABLE.error), record }
+      const unsent = unsentOrFailed(event, context, SECRET_UNREADABLE)
+      return unsent.kind === 'reschedule' && unsent.deferral ? unsent : { ...unsent, record }
     }
     const beganAt = deps.monotonic()
     const { tls, tookMs } = credentials
@@ -186,29 +186,6 @@ export const UNEXPECTED = 'delivery attempt failed unexpectedly; it counts as a 
 
 /** The error that the delivery shows to its customer then. The cause is for the operator, in the log. */
 export const INTERNAL_ERROR: DeliveryError = 'internal_error: the sender failed unexpectedly; its log has the cause'
-
-interface Unsent {
-  delayMs: number
-  error: DeliveryError
-}
-
-const LOOKUP_FAILED: Unsent = {
-  delayMs: 5000,
-  error: 'endpoint_lookup_failed: the database did not answer; nothing was sent',
-}
-const SECRET_UNREADABLE: Unsent = {
-  delayMs: 60_000,
-  error: 'secret_unreadable: a secret of the endpoint could not be read; nothing was sent',
-}
-
-/** Nothing was sent, so it does not count as an attempt: the first {@link MAX_FREE_DEFERRALS} times. */
-function deferred(
-  { deferrals }: TakenEvent,
-  { delayMs, error }: Unsent,
-  random: () => number,
-): DeliveryOutcome & { kind: 'reschedule' } {
-  return { kind: 'reschedule', deferral: deferrals < MAX_FREE_DEFERRALS, delayMs: jittered(delayMs, random), error }
-}
 
 /** Handles `secret_unreadable`, which the operator must fix and which is no fault of the receiver; throws any other error. */
 function unreadable({ logger }: DeliverDeps, { id, endpointId }: TakenEvent): (error: unknown) => undefined {

@@ -1,6 +1,8 @@
-import type { OutboxDatabase, TakenEvent } from '@keepsend/outbox'
+import { type OutboxDatabase, type TakenEvent, Transaction } from '@keepsend/outbox'
 import { type OptionNames, onlyRow, rowId, sqlText } from '@keepsend/outbox/internal'
+import type { CatalogVersions } from '../catalog/catalog-versions.ts'
 import type { Endpoint } from '../endpoints/endpoint.ts'
+import { versionFor } from '../endpoints/event-version.ts'
 import { classOf } from '../error-classes.ts'
 import { EngineError, asEngineError, checkNames } from '../errors.ts'
 import { TEST_TYPE, attemptEnd } from '../history/attempt-end.ts'
@@ -37,6 +39,7 @@ export type TestAttempt = Omit<Attempt, 'id' | 'gen'>
 interface SendTestDeps {
   db: OutboxDatabase
   delivering: DeliverDeps
+  versions: CatalogVersions | undefined
   find: (workspaceId: string, id: string) => Promise<Endpoint>
 }
 
@@ -44,7 +47,7 @@ const NO_SENDER =
   'this process has no sender: use the test that another process delivers (publishTest, POST /endpoints/{id}/test), or give this engine a sender'
 
 /** Creates the function that sends tests: see `Engine.sendTest`. */
-export function createSendTest({ db, delivering, find }: SendTestDeps) {
+export function createSendTest({ db, delivering, versions, find }: SendTestDeps) {
   const { history, logger } = delivering
   // The answer shows the response, whatever the history stores of it.
   const shown = history ?? readHistory(true, false)
@@ -53,22 +56,29 @@ export function createSendTest({ db, delivering, find }: SendTestDeps) {
 
   async function attempt(
     event: PreparedEvent,
-    endpointId: string,
+    { endpointId, version }: { endpointId: string; version: string | null },
     { by, acting }: ByOption & ActingOption,
   ): Promise<TestAttempt> {
     const { rows } = await db.run<{ now: number }>(sqlText`select ms as "now" from keepsend_clock`)
-    const row = rowOf(event, endpointId, onlyRow(rows).now)
+    const row = rowOf(event, { endpointId, version }, onlyRow(rows).now)
+    const action = { verb: 'endpoint.test', workspaceId: row.workspaceId, endpointId, deliveryId: row.id } as const
+    // Before the request, so that a crash leaves no test without its row.
+    const asked = new ActionTransaction({ db, logger }, action, { by: acting?.principal ?? by }).record()
+    await asked.commit(db).catch((error: unknown) => {
+      throw asEngineError(error)
+    })
     const test = testOf(row, await deliverEvent(deps, row, { now: row.createdAt, isTest: true }))
     const answer = shownTest(test)
     const isRecorded = history && (history.attempts === 'all' || test.outcome !== 'delivered')
-    const action = { verb: 'endpoint.test', workspaceId: row.workspaceId, endpointId, deliveryId: row.id } as const
-    const transaction = new ActionTransaction({ db, logger }, action, { by, acting }).record()
+    const transaction = new Transaction()
+    acting?.once?.begin(transaction)
     if (isRecorded) {
       const isStored = history.responses === 'all' || (history.responses === 'failed' && test.outcome !== 'delivered')
       const response = isStored ? test.response : { timing: test.response?.timing }
       transaction.add(recordTestStatement(db, { ...test, response }))
     }
-    transaction.answer(sqlText`cast(${JSON.stringify(answer)} as text)`)
+    acting?.once?.end(transaction, sqlText`cast(${JSON.stringify(answer)} as text)`)
+    if (transaction.isEmpty) return answer
     await transaction.commit(db).catch((error: unknown) => {
       if (acting?.once) throw asEngineError(error)
       const ids = { deliveryId: row.id, endpointId, workspaceId: row.workspaceId }
@@ -84,11 +94,11 @@ export function createSendTest({ db, delivering, find }: SendTestDeps) {
   ): Promise<TestAttempt> => {
     checkNames('engine.sendTest', TEST_OPTIONS, options)
     const { type = TEST_TYPE, data = { message: 'This is a test event.', endpointId }, signal } = options
-    await find(workspaceId, endpointId)
+    const version = versionFor(await find(workspaceId, endpointId), versions)
     if (!delivering.sender) throw new EngineError('conflict', NO_SENDER)
     const event = prepareEvent({ type, workspaceId, data })
     signal?.throwIfAborted()
-    const sent = slots.run(workspaceId, () => attempt(event, endpointId, { by: options.by, acting }))
+    const sent = slots.run(workspaceId, () => attempt(event, { endpointId, version }, { by: options.by, acting }))
     return signal ? unlessAborted(sent, signal) : sent
   }
 }
@@ -96,7 +106,7 @@ export function createSendTest({ db, delivering, find }: SendTestDeps) {
 /** The event as a row that was claimed for its only attempt. */
 function rowOf(
   { id, workspaceId, type, payload, contentType }: PreparedEvent,
-  endpointId: string,
+  { endpointId, version }: { endpointId: string; version: string | null },
   now: number,
 ): TakenEvent {
   return {
@@ -120,6 +130,8 @@ function rowOf(
     lastStatus: null,
     contentType,
     filter: null,
+    version,
+    convertTo: null,
     payload,
   }
 }

@@ -32,6 +32,7 @@ export const ENDPOINT_OPTIONS = {
   eventTypeHeader: 'text or null',
   // Its names are paths and operators: see readFilter.
   filter: 'object or null',
+  eventVersion: 'text',
   concurrency: 'number or null',
   rateLimit: 'number or null',
   ratePeriod: 'text',

@@ -41,6 +41,7 @@ const SHOWN = [
   'compatFormat',
   'eventTypeHeader',
   'filter',
+  'eventVersion',
   'concurrency',
   'rateLimit',
   'ratePeriod',
@@ -140,7 +141,10 @@ export function columnsOf(
     compat_format: compatSignature === null ? 'timestamped' : compatSignature?.format,
     event_type_header: input.eventTypeHeader && input.eventTypeHeader.toLowerCase(),
     filter: input.filter === undefined ? undefined : filterText(input.filter),
-    filter_version: input.filter === undefined ? undefined : raw('filter_version + 1'),
+    event_version: input.eventVersion,
+    // The filter sees the body in that version.
+    filter_version:
+      input.filter === undefined && input.eventVersion === undefined ? undefined : raw('filter_version + 1'),
     concurrency: input.concurrency,
     rate_limit: input.rateLimit,
     rate_period: input.ratePeriod,

@@ -2,12 +2,14 @@ import { type OutboxDatabase, OutboxError } from '@keepsend/outbox'
 import { type SqlText, clock, joined, limitTo, raw, sqlText } from '@keepsend/outbox/internal'
 import { v7 } from 'uuid'
 import { ActionTransaction, BY_OPTION, targetIn } from '../audit/action.ts'
+import type { CatalogVersions } from '../catalog/catalog-versions.ts'
 import type { CheckUrl } from '../url-policy/check-url.ts'
 import { ENDPOINT_LIST_OPTIONS, type EndpointsById } from './endpoint-store-api.ts'
 import { checkCredentials, sealCredentials } from './endpoint-credentials.ts'
 import { sealHeaders } from './endpoint-headers.ts'
 import { ROTATE_OPTIONS, createEndpointSecrets } from './endpoint-secrets.ts'
 import { checkEndpoint } from './check-endpoint.ts'
+import { checkEventVersion } from './event-version.ts'
 import { asUidTaken } from './endpoint-uid.ts'
 import type { Endpoint } from './endpoint.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
@@ -43,18 +45,19 @@ interface EndpointStoreSettings {
   limits: Limits
   /** Whether the sender supports client certificates and private authorities. */
   canUseTls: boolean
+  versions: CatalogVersions | undefined
 }
 
 /**
- * @param onChange gets the id of every endpoint that changed, to drop it from caches
+ * @param onChange gets every endpoint that changed, to drop it from caches
  * @param resumeHeld resumes the first batch of the deliveries that an endpoint held
  */
 export function createEndpointStore(
   db: OutboxDatabase,
   secretStore: SecretStore,
   checkUrl: CheckUrl,
-  { logger, defaultAttempts, maxAgeMs, limits, canUseTls }: EndpointStoreSettings,
-  onChange: (id: string) => void,
+  { logger, defaultAttempts, maxAgeMs, limits, canUseTls, versions }: EndpointStoreSettings,
+  onChange: (id: string, workspaceId: string) => void,
   resumeHeld: (id: string, background: BackgroundOption['background']) => Promise<void>,
 ): EndpointsById {
   const deps = { db, logger }
@@ -75,7 +78,7 @@ export function createEndpointStore(
       if (acting?.once && !(error instanceof OutboxError)) await get(endpoint.workspaceId, endpoint.id)
       throw error
     }
-    onChange(endpoint.id)
+    onChange(endpoint.id, endpoint.workspaceId)
   }
 
   async function get(workspaceId: string, id: string): Promise<Endpoint> {
@@ -94,6 +97,7 @@ export function createEndpointStore(
       checkNames('endpoints.create', BY_OPTION, options)
       checkWorkspaceId(workspaceId)
       checkEndpoint(input, checkUrl, maxAgeMs)
+      checkEventVersion(input, versions)
       checkCredentials(input, { checkUrl, canUseTls })
       const id = `ep_${v7()}`
       const { url, description = '', eventTypes = ['*'], channels = [], retrySchedule, deadlineMs = null } = input
@@ -111,20 +115,20 @@ export function createEndpointStore(
       transaction.add(sqlText`
           insert into keepsend_endpoints (id, workspace_id, url, description, event_types, channels, retry_schedule,
             max_attempts, deadline_ms, headers, retry_statuses, signatures, compat_header, compat_format,
-            event_type_header, filter, concurrency, rate_limit, rate_period, auth, tls, uid, metadata, created_at, updated_at)
+            event_type_header, filter, concurrency, rate_limit, rate_period, auth, tls, uid, metadata, event_version, created_at, updated_at)
           values (${id}, ${workspaceId}, ${lockedEndpointsOf(db, workspaceId, url)}, ${description}, ${JSON.stringify(eventTypes)}, ${JSON.stringify(channels)},
             ${scheduleText(retrySchedule)}, ${attemptsOf(retrySchedule, defaultAttempts)}, ${deadlineMs},
             ${headers.column}, ${JSON.stringify(retryStatuses)}, ${JSON.stringify(signatures)},
             ${names.compatHeader}, ${input.compatSignature?.format ?? 'timestamped'}, ${names.eventTypeHeader},
             ${filterText(input.filter)}, ${concurrency}, ${rateLimit}, ${ratePeriod}, ${credentials.columns.auth ?? null},
-            ${credentials.columns.tls ?? null}, ${uid}, ${JSON.stringify(metadata)}, ${clock()}, ${clock()})`)
+            ${credentials.columns.tls ?? null}, ${uid}, ${JSON.stringify(metadata)}, ${input.eventVersion ?? versions?.newest ?? null}, ${clock()}, ${clock()})`)
       transaction.add(subscribe(db, { workspaceId, id, isNew: true }, limits))
       transaction.addAll([...secrets.map(({ statement }) => statement), ...headerKey, ...credentials.statements])
       transaction.answer(selectShown(db, { workspaceId, id }))
       await transaction.commit(db).catch(async (error: unknown) => {
         throw await asUidTaken(db, { workspaceId, id, uid }, asLimit(error, limits))
       })
-      onChange(id)
+      onChange(id, workspaceId)
       return { endpoint: await get(workspaceId, id), secret: secrets[0]?.shown ?? '' }
     },
 
@@ -143,6 +147,7 @@ export function createEndpointStore(
     async update(workspaceId, id, input, { acting, ...options } = {}) {
       checkNames('endpoints.update', CHANGE_OPTIONS, options)
       checkEndpoint(input, checkUrl, maxAgeMs)
+      checkEventVersion(input, versions)
       const before = await get(workspaceId, id)
       checkCredentials(input, { checkUrl, canUseTls, before })
       if (namesHeaders(input)) checkDistinct(headerNamesOf(input, before))
@@ -197,12 +202,12 @@ export function createEndpointStore(
     async rotateSecret(workspaceId, id, { acting, ...options } = {}) {
       checkNames('endpoints.rotateSecret', ROTATE_OPTIONS, options)
       const secret = await endpointSecrets.rotate(await get(workspaceId, id), { ...options, acting })
-      onChange(id)
+      onChange(id, workspaceId)
       return secret
     },
 
     async matchEvent(workspaceId, id, event) {
-      return matchEvent(await get(workspaceId, id), event)
+      return matchEvent(await get(workspaceId, id), event, versions)
     },
 
     async secrets(workspaceId, id) {

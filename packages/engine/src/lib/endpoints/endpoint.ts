@@ -45,6 +45,8 @@ export interface Endpoint {
   eventTypeHeader: string | null
   /** The condition that the body of an event must match; null: none. */
   filter: ContentFilter | null
+  /** The label of the version in which it gets events; null: it was made without one, and gets the oldest. */
+  eventVersion: string | null
   /** Concurrent attempts from one process; null: the queue's default. */
   concurrency: number | null
   /** Attempts per `ratePeriod`, from all processes together; null: no limit. */
@@ -110,6 +112,8 @@ export interface EndpointInput {
   eventTypeHeader?: string | null | undefined
   /** A condition that the body of an event must match; null or `{}`: every event of its types and channels. @default null */
   filter?: ContentFilter | null | undefined
+  /** The version in which it gets events, one of the catalog's labels. @default the newest; without versions none */
+  eventVersion?: string | undefined
   /** Concurrent attempts from one process: 1 to 1,000. @default the queue's slots for an endpoint */
   concurrency?: number | null | undefined
   /** Attempts per `ratePeriod`, from all processes together: 1 to 10,000. @default no limit */

@@ -1,5 +1,8 @@
+import type { CatalogVersions } from '../catalog/catalog-versions.ts'
 import type { Endpoint } from './endpoint.ts'
-import { type WebhookEvent, patternsOf, prepareEvent } from '../publish/event.ts'
+import { versionFor } from './event-version.ts'
+import { EngineError } from '../errors.ts'
+import { type PreparedEvent, type WebhookEvent, patternsOf, prepareEvent } from '../publish/event.ts'
 import { channelsOf } from '../publish/fan-out.ts'
 import { type Condition, readFilter } from '../filters/content-filter.ts'
 import { bodyOf, failedOf } from '../filters/evaluate.ts'
@@ -23,20 +26,39 @@ export type UnplacedEvent = WithoutWorkspace<WebhookEvent>
 type WithoutWorkspace<E> = E extends unknown ? Omit<E, 'workspaceId'> : never
 
 /**
- * Compares an event with the subscriptions and the filter of an endpoint, as a publish would.
+ * Compares an event with the subscriptions and the filter of an endpoint, as a publish would. The filter sees the body in the
+ * version of the endpoint.
  *
- * @throws {EngineError} the codes of an invalid event
+ * @throws {EngineError} the codes of an invalid event, also if it cannot be converted
  */
-export function matchEvent(endpoint: Endpoint, event: UnplacedEvent): EventMatch {
+export function matchEvent(
+  endpoint: Endpoint,
+  event: UnplacedEvent,
+  versions: CatalogVersions | undefined,
+): EventMatch {
   const prepared = prepareEvent({ ...event, workspaceId: endpoint.workspaceId })
   const types = patternsOf(prepared.type)
   if (!endpoint.eventTypes.some((pattern) => types.includes(pattern))) return no('type')
   const channels = channelsOf(prepared)
   const listened = endpoint.channels.length === 0 ? ['*'] : endpoint.channels
   if (!listened.some((pattern) => channels.includes(pattern))) return no('channel')
-  const failed = endpoint.filter ? failedOf(readFilter(endpoint.filter), bodyOf(prepared)) : undefined
-  return failed ? { ...no('filter'), failed: inWords(failed) } : { matches: true, reason: null, failed: null }
+  if (!endpoint.filter) return YES
+  const payload = versions && !prepared.raw ? payloadFor(endpoint, prepared, versions) : prepared.payload
+  const failed = failedOf(readFilter(endpoint.filter), bodyOf({ ...prepared, payload }))
+  return failed ? { ...no('filter'), failed: inWords(failed) } : YES
 }
+
+function payloadFor(endpoint: Endpoint, event: PreparedEvent, versions: CatalogVersions): string {
+  const convertTo = versionFor(endpoint, versions)
+  try {
+    return versions.convert({ ...event, version: versions.newest, convertTo }).payload
+  } catch (cause) {
+    // Nothing has validated its data, so the fault may be there.
+    throw new EngineError('invalid_event', cause instanceof EngineError ? cause.message : '', { cause })
+  }
+}
+
+const YES: EventMatch = { matches: true, reason: null, failed: null }
 
 function no(reason: 'type' | 'channel' | 'filter'): EventMatch {
   return { matches: false, reason, failed: null }

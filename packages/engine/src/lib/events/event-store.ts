@@ -22,6 +22,8 @@ export interface StoredEvent extends ListedEvent {
   payload: string | null
   /** The content type of a raw body; null if the payload is Keepsend's JSON envelope. */
   contentType: string | null
+  /** The label of `payload`, the newest when it was published; null: it has none, or is not recorded. */
+  eventVersion: string | null
   /** The first 1,000 that are stored, in the order of their endpoint ids. */
   rows: DeliveryState[]
   /** False if more are stored. */
@@ -107,12 +109,13 @@ export function createEventStore(
       const event = recorded && (await findRecordedEvent(db, { workspaceId, eventId, ...recorded }))
       if (event) {
         const { deliveries: rows, complete } = await readDeliveriesOf(db, workspaceId, eventId)
-        return { ...event, rows, complete }
+        const { version: eventVersion, ...recordedEvent } = event
+        return { ...recordedEvent, eventVersion, rows, complete }
       }
       const { deliveries: rows, ...stored } = await deliveries.listByEvent(workspaceId, eventId)
       const counted = stored.complete ? undefined : await summaryOfMany(workspaceId, eventId)
       const summary = counted ?? summaryOf({ id: eventId, workspaceId }, rows)
-      return { ...withoutTrace(summary), channels: null, ...stored, rows }
+      return { ...withoutTrace(summary), channels: null, eventVersion: null, ...stored, rows }
     },
   }
 

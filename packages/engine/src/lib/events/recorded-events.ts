@@ -72,7 +72,7 @@ export async function listRecordedEvents(
 }
 
 /** An event with its payload, if that is stored. */
-export type RecordedEvent = Pick<typeof events.$inferSelect, 'channels' | 'contentType'> &
+export type RecordedEvent = Pick<typeof events.$inferSelect, 'channels' | 'contentType' | 'version'> &
   ListedEvent & { payload: string | null }
 
 /** Reads an event with its payload. */
@@ -82,19 +82,20 @@ export async function findRecordedEvent(
 ): Promise<RecordedEvent | undefined> {
   const { rows } = await db.run<CountedEvent & { payload: string | null }>(sqlText`
     with page as materialized (
-      select id, workspace_id, event_type, created_at, channels, content_type, trace_parent, payload_id, 1 as place from keepsend_events
+      select id, workspace_id, event_type, created_at, channels, content_type, version, trace_parent, payload_id, 1 as place from keepsend_events
       where id = ${eventId} and workspace_id = ${workspaceId} and id > ${leastEventId(db, retentionMs, undefined)}),
     ${counted(db)}
-    select ${columns.some('page', ['channels', 'contentType'])},
+    select ${eventRows.some('page', ['channels', 'contentType', 'version'])},
       (select stored.payload from keepsend_payloads as stored where stored.id = page.payload_id and stored.event_id = page.id) as "payload", summary.*
     from summary join page on 1 = 1`)
   const [row] = rows
   if (!row) return undefined
   const { place: _, ...event } = row
-  return { ...event, ...columns.read<'channels' | 'contentType'>(row) }
+  return { ...event, ...eventRows.read<'channels' | 'contentType' | 'version'>(row) }
 }
 
-const columns = createCodec<typeof events>({
+/** The columns of `keepsend_events`. */
+export const eventRows = createCodec<typeof events>({
   id: 'id',
   workspaceId: 'workspace_id',
   type: 'event_type',
@@ -105,6 +106,8 @@ const columns = createCodec<typeof events>({
   traceparent: 'trace_parent',
   searchValues: json('search_values'),
   payloadId: 'payload_id',
+  version: 'version',
+  copies: json('copies'),
 })
 
 /** Where a page begins: below this id, or, across all workspaces, behind so many events of this id. */

@@ -44,11 +44,12 @@ export function cleanupEvents(
 
 /**
  * The payloads of recorded events stay. Payloads and events are stored in the same order, nearly: a pass over payloads ends at
- * that of the oldest event, and does not read all that are retained.
+ * that of the oldest event, and does not read all that are retained. Copies in other versions stay with their event: a later
+ * publish of it stores none.
  */
 export const RETAINED_PAYLOADS: RetainedPayloads = {
   from: raw('(select oldest.payload_id from keepsend_events as oldest order by oldest.id limit 1)'),
   reference: raw(`(
       select event.id from keepsend_events as event
-      where event.id = stored.event_id and event.payload_id = stored.id limit 1)`),
+      where event.id = stored.event_id and (event.payload_id = stored.id or event.copies is not null and stored.version is not null) limit 1)`),
 }

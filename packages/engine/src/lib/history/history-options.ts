@@ -44,6 +44,7 @@ export const HISTORY_OPTIONS = {
 } satisfies OptionNames<HistoryOptions>
 
 const DAY_MS = 86_400_000
+export const MAX_RETENTION_MS = 730 * DAY_MS
 export const HISTORY_DEFAULTS = {
   attempts: 'all',
   responses: 'failed',
@@ -79,7 +80,7 @@ export function readHistory(
   checkOneOf('history.attempts', history.attempts, ['all', 'failed'])
   checkOneOf('history.responses', history.responses, ['none', 'failed', 'all'])
   checkBounds('history.bodyBytes', history.bodyBytes, 0, 65_536)
-  checkBounds('history.retentionMs', retentionMs, 60_000, 730 * DAY_MS)
+  checkBounds('history.retentionMs', retentionMs, 60_000, MAX_RETENTION_MS)
   checkBounds('history.bodiesRetentionMs', history.bodiesRetentionMs, 60_000, retentionMs)
   checkSearchPaths(history)
   if (history.statistics && attempts === 'failed')

@@ -1,5 +1,5 @@
 import type { OutboxDatabase, TakenEvent } from '@keepsend/outbox'
-import { type RowSource, joined, raw, sqlText } from '@keepsend/outbox/internal'
+import { type RowSource, eventIdIn, joined, raw, sqlText } from '@keepsend/outbox/internal'
 import { type Logger, errorFields } from '../logger.ts'
 import type { FinishedDelivery } from '../outcome.ts'
 import { TEST_TYPE, attemptEnd } from './attempt-end.ts'
@@ -7,6 +7,7 @@ import { nextAttemptId } from './attempt-id.ts'
 import { BRIEFLY } from './attempt-partitions.ts'
 import type { HistoryOptions } from './history-options.ts'
 import { ATTEMPT_VALUES, type RecordedAttempt } from './record-attempts.ts'
+import { isErased } from './tombstones.ts'
 
 interface Superseded extends RecordedAttempt {
   claim: TakenEvent
@@ -75,5 +76,13 @@ function insertStatement({ dialect }: Pick<OutboxDatabase, 'dialect'>, attempts:
     )}
     from ${dialect.rows('item', placed, source)}
     where not exists (
-      select 1 from keepsend_attempts as other where other.delivery_id = item.delivery_id and other.gen = item.gen)`
+      select 1 from keepsend_attempts as other where other.delivery_id = item.delivery_id and other.gen = item.gen)
+      and not ${OF_ERASED}`
 }
+
+/** A delivery that was erased while it was in flight: nothing of it comes back. */
+const OF_ERASED = isErased({
+  workspaceId: raw('item.workspace_id'),
+  eventId: eventIdIn(raw('item.delivery_id')),
+  endpointId: raw('item.endpoint_id'),
+})

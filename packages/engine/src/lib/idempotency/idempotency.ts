@@ -122,7 +122,7 @@ export async function findStoredResponse(db: OutboxDatabase, of: IdempotencyKey)
   })
 }
 
-/** The stored answer, or undefined. @throws {EngineError} `idempotency_mismatch` if the body was another */
+/** The stored answer, or undefined. @throws {EngineError} `idempotency_mismatch` if the body was another; `erased` */
 export async function readAnswer(db: OutboxDatabase, key: HashedKey): Promise<StoredAnswer | undefined> {
   const { rows } = await db.run<StoredAnswer & { bodyHash: string }>(sqlText`
     select body_hash as "bodyHash", status, body from keepsend_idempotency_records where ${inScope(key)}`)
@@ -132,6 +132,13 @@ export async function readAnswer(db: OutboxDatabase, key: HashedKey): Promise<St
     throw new EngineError(
       'idempotency_mismatch',
       'this Idempotency-Key was used with another body: use a new key for a new request',
+    )
+  }
+  // An erasure leaves the record, and empties the answer.
+  if (row.body === '') {
+    throw new EngineError(
+      'erased',
+      'the request under this Idempotency-Key was committed, and its answer was erased: nothing is done again',
     )
   }
   return { status: row.status, body: row.body }

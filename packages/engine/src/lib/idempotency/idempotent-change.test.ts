@@ -65,6 +65,7 @@ const MUTATING = [
   'POST /deliveries/{id}/retry-now',
   'POST /deliveries/{id}/give-up',
   'POST /events/{id}/cancel',
+  'POST /erasures',
   'POST /replays',
   'POST /replays/{id}/pause',
   'POST /replays/{id}/resume',
@@ -92,6 +93,7 @@ async function left({ select }: Pick<Rig, 'select'>): Promise<unknown> {
     'pending_events',
     'keepsend_attempts',
     'keepsend_replays',
+    'keepsend_erasures',
     'keepsend_audit',
     '(select id, workspace_id, name, scopes, expires_at from keepsend_api_keys) as known',
   ]
@@ -173,10 +175,11 @@ const OTHER: Record<string, object> = {
   'PUT /endpoints-by-uid/{uid}': { description: 'other' },
   'PATCH /endpoints/{id}': { description: 'other' },
   'POST /endpoints/{id}/rotate-secret': { overlapMs: 1000 },
-  'POST /endpoints/{id}/replay': { settledAfter: '2020-01-01T00:00:00Z' },
+  'POST /endpoints/{id}/replay': { rate: 1 },
   'POST /problems/{id}/acknowledge': { by: 'erin' },
   'POST /endpoints/{id}/test/send': { data: { other: true } },
   'POST /replays': { rate: 1 },
+  'POST /erasures': { eventId: 'evt_01890000-0000-7000-8000-000000000001' },
   'POST /api-keys': { name: 'other' },
   'POST /api-keys/{id}/rotate': { overlapMs: 1000 },
 }

@@ -24,8 +24,6 @@ export interface IdempotentChange {
    * refused. The text must not contain a secret.
    */
   end(transaction: Transaction, answer: SqlText): void
-  /** Adds a change that returns ids, and stores their number as the answer. */
-  endCounted(transaction: Transaction, change: SqlText): void
   /** After the commit: the stored text. */
   readonly answer: string
 }
@@ -70,27 +68,18 @@ export async function makeIdempotent<T>(
   }
 }
 
-export function createIdempotentChange({ dialect }: OutboxDatabase, key: HashedKey): IdempotentChange {
+export function createIdempotentChange(key: HashedKey): IdempotentChange {
   let answered: { rows: { body: string }[] } | undefined
-  const answer = (transaction: Transaction, selected: SqlText, change = raw('')): void => {
-    answered = transaction.add<{ body: string }>(sqlText`
-      ${change} update keepsend_idempotency_records set body = cast((${selected}) as text) where ${inScope(key)}
-      returning body`)
-  }
   return {
     begin(transaction) {
       // A placeholder: the statement below sets the body in the same transaction, and the route knows the status.
       transaction.add(recordStatement(key, { status: 0, body: '' }))
       transaction.add(unmarkStatement(key))
     },
-    end: answer,
-    endCounted(transaction, change) {
-      if (dialect.name === 'postgres') {
-        answer(transaction, raw('select count(*) from made'), sqlText`with made as (${change})`)
-        return
-      }
-      transaction.add(change)
-      answer(transaction, raw('changes()'))
+    end(transaction, selected) {
+      answered = transaction.add<{ body: string }>(sqlText`
+        update keepsend_idempotency_records set body = cast((${selected}) as text) where ${inScope(key)}
+        returning body`)
     },
     get answer() {
       return answered?.rows[0]?.body ?? ''

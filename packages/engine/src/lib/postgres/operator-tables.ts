@@ -17,6 +17,7 @@ export const audit = pgTable(
     deliveryId: text('delivery_id'),
     problemId: text('problem_id'),
     replayId: text('replay_id'),
+    erasureId: text('erasure_id'),
     apiKeyId: text('api_key_id'),
     /** The key that a rotation made. */
     newApiKeyId: text('new_api_key_id'),
@@ -73,4 +74,52 @@ export const replays = pgTable(
     endedAt: bigint('ended_at', { mode: 'number' }),
   },
   (table) => [index('keepsend_replays_workspace').on(table.workspaceId, table.id)],
+)
+
+/** Erasures: jobs that delete rows, and tombstones until `guardsUntil`. */
+export const erasures = pgTable(
+  'keepsend_erasures',
+  {
+    id: text('id').primaryKey().notNull(),
+    workspaceId: text('workspace_id').notNull(),
+    what: text('what', { enum: ['event', 'endpoint', 'range', 'workspace'] }).notNull(),
+    /** The event or the endpoint; empty: events of the range of ids. */
+    target: text('target').notNull(),
+    /** Events whose ids are from this one on are covered. */
+    fromId: text('from_id').notNull(),
+    /** And below this one. */
+    toId: text('to_id').notNull(),
+    /** The times of a range, ms since the epoch; of another erasure 0 and when it was made. */
+    sinceAt: bigint('since_at', { mode: 'number' }).notNull(),
+    untilAt: bigint('until_at', { mode: 'number' }).notNull(),
+    /** Deliveries that were counted when the job was made. */
+    planned: bigint('planned', { mode: 'number' }).notNull().default(0),
+    /** Those of them that were not settled. */
+    unsettled: bigint('unsettled', { mode: 'number' }).notNull().default(0),
+    /** 1: there are more than were counted. */
+    plannedMore: integer('planned_more').notNull().default(0),
+    /** Deleted deliveries that had not been settled when the job was made. */
+    dropped: bigint('dropped', { mode: 'number' }).notNull().default(0),
+    /** Deleted deliveries that had a row. */
+    deliveries: bigint('deliveries', { mode: 'number' }).notNull().default(0),
+    attempts: bigint('attempts', { mode: 'number' }).notNull().default(0),
+    events: bigint('events', { mode: 'number' }).notNull().default(0),
+    /** Emptied answers of requests under an idempotency key. */
+    answers: bigint('answers', { mode: 'number' }).notNull().default(0),
+    state: text('state', { enum: ['running', 'completed'] })
+      .notNull()
+      .default('running'),
+    /** Why it waits. */
+    reason: text('reason', { enum: ['late_transactions', 'log_in_use'] }),
+    /** Compared and raised by each step. */
+    step: integer('step').notNull().default(0),
+    position: jsonText('position').$type<{ pass: number; walk: number; after: string }>().notNull(),
+    /** When the next step is due. */
+    dueAt: bigint('due_at', { mode: 'number' }).notNull(),
+    createdAt: bigint('created_at', { mode: 'number' }).notNull(),
+    endedAt: bigint('ended_at', { mode: 'number' }),
+    /** The end of the tombstone. */
+    guardsUntil: bigint('guards_until', { mode: 'number' }).notNull(),
+  },
+  (table) => [index('keepsend_erasures_workspace').on(table.workspaceId, table.id)],
 )

@@ -71,9 +71,30 @@ export async function listProblems(
   return { rows: shown, next, complete: next === undefined }
 }
 
+/**
+ * Reads a page of the problems of a workspace, the last seen last: one that moves to the end of the list meanwhile is read again, and
+ * none is passed over.
+ */
+export async function listOldestProblems(
+  db: OutboxDatabase,
+  workspaceId: string,
+  { limit, ...filter }: TimeRange & { limit: number; after: string | undefined },
+): Promise<{ rows: EndpointProblem[]; next: string | undefined }> {
+  const { from, where, order } = rowsOf(db, workspaceId, { ...filter, lowest: raw('0') }, 'asc')
+  const { rows } = await db.run(sqlText`
+    select ${problemRows.except([], 'problem')} from ${from} where ${where} order by ${order} ${db.dialect.first(limit)}`)
+  const problems = rows.map(toProblem)
+  return { rows: problems, next: rows.length === limit ? cursorOf(problems.at(-1)) : undefined }
+}
+
 /** The position of a problem: it moves to the beginning of the list with each failed attempt. */
 function cursorOf(problem: EndpointProblem | undefined): string | undefined {
   return problem && `${problem.id}.${problem.lastSeenAt}`
+}
+
+function positionOf(cursor: string): SqlText {
+  const [lastSeenAt, endpoint, errorClass, httpStatus] = readCursor(cursor)
+  return sqlText`${clock(lastSeenAt)}, cast(${endpoint} as text), cast(${errorClass} as text), cast(${httpStatus} as integer)`
 }
 
 function readCursor(before: string): readonly [lastSeenAt: number, ...key: ProblemKey] {
@@ -85,9 +106,10 @@ function readCursor(before: string): readonly [lastSeenAt: number, ...key: Probl
 
 const SEEN = raw('problem.last_seen_at')
 const KEY = raw('problem.last_seen_at, problem.endpoint_id, problem.error_class, problem.http_status')
-const LAST_SEEN_FIRST = raw(
-  'problem.last_seen_at desc, problem.endpoint_id desc, problem.error_class desc, problem.http_status desc',
-)
+const ORDER = {
+  desc: raw('problem.last_seen_at desc, problem.endpoint_id desc, problem.error_class desc, problem.http_status desc'),
+  asc: KEY,
+}
 const NOTHING = raw('')
 
 /** The rows of a list, by the one index that has them in its order. */
@@ -96,15 +118,17 @@ function rowsOf(
   workspaceId: string | undefined,
   {
     before,
+    after,
     endpointId,
     since = 0,
     until = MAX_TIME,
     lowest,
-  }: Omit<ProblemFilter, 'limit' | 'state'> & { lowest: SqlText },
+  }: Omit<ProblemFilter, 'limit' | 'state'> & { after?: string | undefined; lowest: SqlText },
+  direction: 'desc' | 'asc' = 'desc',
 ): { ctes: SqlText; from: SqlText; where: SqlText; order: SqlText } {
   // On Postgres a range of workspace and position: for `=` the planner may read the index of all workspaces.
   const isRange = workspaceId !== undefined && endpointId === undefined && dialect.name === 'postgres'
-  const compare = (columns: SqlText, operator: '<' | '>=', values: SqlText): SqlText =>
+  const compare = (columns: SqlText, operator: '<' | '>' | '>=', values: SqlText): SqlText =>
     isRange
       ? sqlText`(problem.workspace_id, ${columns}) ${raw(operator)} (cast(${workspaceId} as text), ${values})`
       : sqlText`(${columns}) ${raw(operator)} (${values})`
@@ -112,19 +136,16 @@ function rowsOf(
     compare(SEEN, '>=', sqlText`${dialect.greatest}(${lowest}, ${clock(since)})`),
     compare(SEEN, '<', clock(until)),
   ]
-  if (before !== undefined) {
-    const [lastSeenAt, endpoint, errorClass, httpStatus] = readCursor(before)
-    const position = sqlText`${clock(lastSeenAt)}, cast(${endpoint} as text), cast(${errorClass} as text)`
-    conditions.push(compare(KEY, '<', sqlText`${position}, cast(${httpStatus} as integer)`))
-  }
+  if (before !== undefined) conditions.push(compare(KEY, '<', positionOf(before)))
+  if (after !== undefined) conditions.push(compare(KEY, '>', positionOf(after)))
   if (workspaceId !== undefined && !isRange) conditions.push(sqlText`problem.workspace_id = ${workspaceId}`)
   const where = allOf(conditions)
   if (endpointId !== undefined) {
     // An endpoint has few problems: the primary key finds them, and they are sorted.
     const ctes = sqlText`of_endpoint as materialized (select * from keepsend_problems where endpoint_id = ${endpointId}),`
-    return { ctes, from: raw('of_endpoint as problem'), where, order: LAST_SEEN_FIRST }
+    return { ctes, from: raw('of_endpoint as problem'), where, order: ORDER[direction] }
   }
   const index = workspaceId === undefined ? 'keepsend_problems_seen' : 'keepsend_problems_workspace'
-  const order = isRange ? sqlText`problem.workspace_id desc, ${LAST_SEEN_FIRST}` : LAST_SEEN_FIRST
+  const order = isRange ? sqlText`problem.workspace_id ${raw(direction)}, ${ORDER[direction]}` : ORDER[direction]
   return { ctes: NOTHING, from: sqlText`keepsend_problems as problem ${dialect.by(index)}`, where, order }
 }

@@ -11,7 +11,7 @@ import {
 } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
 import type { EventQueue, QueuedEvent } from './event-queue.ts'
-import { type PreparedEvent, type WebhookEvent, prepareEvent } from './event.ts'
+import { type EventVersions, type PreparedEvent, type WebhookEvent, prepareEvent } from './event.ts'
 import { carriedSchedule, readCarried } from './event-times.ts'
 import { inTime } from '../in-time.ts'
 import { type Logger, errorFields } from '../logger.ts'
@@ -116,10 +116,11 @@ export async function dispatchWithoutRows(
   event: PreparedEvent,
   { counters, logger }: { counters: EngineCounters; logger: Logger },
 ): Promise<void> {
-  const { type, workspaceId, data, id: eventId, channels, timestamp, traceparent } = event
+  const { type, workspaceId, data, id: eventId, channels, timestamp, traceparent, versions } = event
   try {
     const carried = { data, raw: event.raw, channels, timestamp, traceparent, ...carriedSchedule(event, Date.now()) }
-    const message = { type, workspaceId, eventId, ...carried }
+    const version = versions && { label: versions.labels[0], oldest: versions.oldest }
+    const message = { type, workspaceId, eventId, ...carried, version }
     await inTime(queue.send(message), QUEUE_TIMEOUT_MS, 'the queue')
   } catch (error) {
     counters.notAccepted++
@@ -166,6 +167,9 @@ export async function insertQueuedEvent(target: PublishTarget, message: QueuedEv
   const data = message.data ?? (message.raw ? undefined : {})
   // Other programs may write to the queue: `prepareEvent` rejects an event with both.
   const given = { type, workspaceId, data, raw: message.raw, id, channels, timestamp, traceparent } as WebhookEvent
-  const event = { ...prepareEvent(given), ...readCarried(message, Date.now()) }
+  const { version } = message
+  // Its worker converts it for endpoints with another label.
+  const versions: EventVersions | undefined = version && { oldest: version.oldest, labels: [version.label], copies: [] }
+  const event = { ...prepareEvent(given), ...readCarried(message, Date.now()), versions }
   return messagesFor(target, event, await fanOut(target, event))
 }

@@ -18,6 +18,8 @@ export interface QueuedEvent {
   channels?: readonly string[] | undefined
   /** Without `outboxId`: when the event occurred, ISO 8601. */
   timestamp?: string | undefined
+  /** Without `outboxId`: the label of its data, and that of endpoints that were made without one. Absent: it has no version. */
+  version?: { label: string; oldest: string } | undefined
   /** Without `outboxId`: the event's trace context. */
   traceparent?: string | undefined
   /** Without `outboxId`: the event's `deliverAt`, RFC 3339. */

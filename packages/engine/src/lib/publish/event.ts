@@ -1,6 +1,7 @@
 import { newEventId } from '@keepsend/outbox'
 import {
   type OptionNames,
+  type PayloadVersions,
   type Schedule,
   createOptionChecks,
   isEventId,
@@ -8,6 +9,7 @@ import {
   utf8Bytes,
 } from '@keepsend/outbox/internal'
 import { EngineError } from '../errors.ts'
+import { isDeeperThan } from '../formats/json-depth.ts'
 import { isoTime, readSchedule } from './event-times.ts'
 import { invalid, kindOf, show } from './invalid-event.ts'
 import { type RawBody, checkRawBody } from './raw-body.ts'
@@ -69,9 +71,17 @@ interface RawEvent<Type extends string> extends AnyEvent<Type> {
   raw: RawBody
 }
 
+/** The labels of an event, and of the copies that were converted from it. */
+export interface EventVersions extends PayloadVersions {
+  /** The label of endpoints that were made without one. */
+  oldest: string
+}
+
 /** A validated event with its id and its payload: from here on the bytes do not change. */
 export interface PreparedEvent extends Schedule {
   id: string
+  /** Whether the caller gave the id: the event may have been published before, and erased since. */
+  hasGivenId?: boolean | undefined
   type: string
   workspaceId: string
   channels: readonly string[]
@@ -82,6 +92,8 @@ export interface PreparedEvent extends Schedule {
   payload: string
   /** Null: JSON, Keepsend's envelope. */
   contentType: string | null
+  /** Undefined: it has no version. */
+  versions?: EventVersions | undefined
 }
 
 /** 256 KiB in UTF-8. Standard Webhooks advises to stay below 20 kB. */
@@ -126,7 +138,8 @@ export function prepareEvent(event: WebhookEvent, now: () => number = Date.now):
   }
   const timestamp = isoTime(event.timestamp ?? new Date(now()))
   const schedule = readSchedule(event, now())
-  const prepared = { id, type, workspaceId, channels, timestamp, traceparent, data, raw, ...schedule }
+  const hasGivenId = event.id !== undefined
+  const prepared = { id, hasGivenId, type, workspaceId, channels, timestamp, traceparent, data, raw, ...schedule }
   if (raw === undefined) return { ...prepared, payload: envelope(type, timestamp, data), contentType: null }
   if (data !== undefined) throw invalid('an event has either data or raw; found both')
   const checked = checkRawBody(raw)
@@ -193,7 +206,8 @@ export function patternsOf(name: string): string[] {
   return patterns
 }
 
-function envelope(type: string, timestamp: string, data: object | undefined): string {
+/** Keepsend's envelope as text. @throws {EngineError} `invalid_event` or `payload_too_large` */
+export function envelope(type: string, timestamp: string, data: object | undefined): string {
   if (data === undefined) throw invalid('an event has either data or raw; found neither')
   if (typeof data !== 'object' || data === null || Array.isArray(data) || data instanceof Map || data instanceof Set)
     throw invalid(`data must be an object that JSON can write; found ${kindOf(data)}`)
@@ -223,25 +237,6 @@ function inSize(type: string, payload: string): string {
     )
   }
   return payload
-}
-
-const QUOTE = 34
-const BACKSLASH = 92
-
-/** Counts the brackets in the text, without recursion: the depth of the input has no bound yet. */
-function isDeeperThan(json: string, max: number): boolean {
-  // Each level has an opening and a closing bracket.
-  if (json.length < 2 * max) return false
-  let depth = 0
-  for (let at = 0; at < json.length; at++) {
-    const code = json.charCodeAt(at)
-    if (code === QUOTE) {
-      for (at++; json.charCodeAt(at) !== QUOTE; at++) if (json.charCodeAt(at) === BACKSLASH) at++
-    } else if (code === 91 || code === 123) {
-      if (++depth > max) return true
-    } else if (code === 93 || code === 125) depth--
-  }
-  return false
 }
 
 const { checkNames } = createOptionChecks(invalid)

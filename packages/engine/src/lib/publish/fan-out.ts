@@ -12,10 +12,11 @@ import type { EventQueue } from './event-queue.ts'
 import { type PreparedEvent, patternsOf } from './event.ts'
 import type { ReceiverCount } from './receiver-count.ts'
 import { eventRecord } from '../history/record-event.ts'
+import { isErased } from '../history/tombstones.ts'
 import { joinEvaluated } from '../filters/join-evaluated.ts'
 import type { EvaluatedFilter, KnownFilters } from '../filters/known-filters.ts'
 import type { Logger } from '../logger.ts'
-import type { HoldReason } from '../outcome.ts'
+import { initialHoldReason } from './initial-hold-reason.ts'
 import { DEFAULT_MAX_AGE_MS } from '../retry-schedule.ts'
 
 /**
@@ -57,7 +58,7 @@ export function fanOutStatements(
   how: FanOutOptions = {},
 ): InsertStatements {
   const { db, rowsStart } = target
-  const { only, except, expectsFew } = how
+  const { only = unlessErased(event), except, expectsFew } = how
   const matching = [db.dialect.oneOf(patternsOf(event.type)), db.dialect.oneOf(channelsOf(event))] as const
   const evaluated = target.filters?.evaluate(event) ?? []
   const isPlain =
@@ -67,16 +68,23 @@ export function fanOutStatements(
     !target.recordsEvents &&
     rowsStart === 'now' &&
     event.contentType === null &&
+    event.versions === undefined &&
     event.deliverAt === undefined &&
     event.expiry === undefined &&
     maxInlineRows(db.dialect, event.payload, expectsFew) === Infinity
-  if (!isPlain) return fanOutToSubscribers(target, event, matching, { ...how, evaluated })
+  if (!isPlain) return fanOutToSubscribers(target, event, matching, { ...how, only, evaluated })
   const { id, workspaceId, type, payload } = event
   const [patterns, channels] = matching
   return {
     before: [],
     insert: plainFanOut(target, matching)([id, workspaceId, type, payload, ...patterns.params, ...channels.params]),
   }
+}
+
+/** An event under an id of its caller, such as that of a queue message, comes back no more once it is erased. */
+function unlessErased({ id, workspaceId, hasGivenId }: PreparedEvent): SqlText | undefined {
+  if (!hasGivenId) return undefined
+  return sqlText`not ${isErased({ workspaceId: sqlText`cast(${workspaceId} as text)`, eventId: sqlText`cast(${id} as text)` })}`
 }
 
 /**
@@ -146,10 +154,7 @@ function fanOutToSubscribers(
   )
 }
 
-type Publishable = Pick<
-  PreparedEvent,
-  'id' | 'workspaceId' | 'type' | 'channels' | 'payload' | 'contentType' | 'traceparent' | 'deliverAt' | 'expiry'
->
+type Publishable = Omit<PreparedEvent, 'timestamp' | 'data' | 'raw'>
 
 interface FanOutOptions {
   /** Without this condition, which refers to no column, the fan-out inserts nothing. @default it always holds */
@@ -201,18 +206,32 @@ function forEndpoints(
   { filter, join, whereAt }: Endpoints,
   { only, ...how }: Omit<FanOutOptions, 'only' | 'except'> & { maxRows?: number | undefined; only: SqlText },
 ): InsertStatements {
-  const { id: eventId, workspaceId, type, payload, deliverAt, expiry } = event
+  const { id: eventId, workspaceId, type, payload, deliverAt, expiry, versions } = event
   const contentType = event.contentType ?? undefined
   const joinsLine = messagesPerPublish !== undefined
   const record = recordsEvents ? eventRecord(db, event, { only, searchPaths }) : undefined
   return insertSelectStatements(
     db.dialect,
-    { eventId, workspaceId, type, payload, contentType, due: rowsStart, joinsLine, record, deliverAt, expiry, ...how },
+    {
+      eventId,
+      workspaceId,
+      type,
+      payload,
+      contentType,
+      due: rowsStart,
+      joinsLine,
+      record,
+      deliverAt,
+      expiry,
+      versions,
+      ...how,
+    },
     (now) => ({
       endpointId: raw('id'),
       maxAttempts: raw('max_attempts'),
       heldFor: initialHoldReason(now),
       filter,
+      label: versions && sqlText`coalesce(event_version, cast(${versions.oldest} as text))`,
       from: sqlText`keepsend_endpoints${join} where ${whereAt(now)}`,
       isFew: how.maxRows === undefined ? undefined : hasFewEndpoints(db, workspaceId, how.maxRows),
     }),
@@ -228,14 +247,3 @@ function hasFewEndpoints({ dialect }: OutboxDatabase, workspaceId: string, most:
   return sqlText`(
         select 1 from keepsend_endpoints as every where every.workspace_id = ${workspaceId} limit 1 offset ${raw(String(most))}) is null`
 }
-
-/** The reason for which an endpoint holds a new row; null: it does not. A line for each reason. */
-function initialHoldReason(now: SqlText): SqlText {
-  return sqlText`case
-        when status <> 'enabled' then ${HELD_AS_DISABLED}
-        when paused_until > ${now} then ${HELD_AS_PAUSED}
-      end`
-}
-
-const HELD_AS_DISABLED = raw(`'${'endpoint_disabled' satisfies HoldReason}'`)
-const HELD_AS_PAUSED = raw(`'${'endpoint_paused' satisfies HoldReason}'`)

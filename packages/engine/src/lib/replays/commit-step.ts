@@ -3,7 +3,8 @@ import { type SqlText, clock, isNullRefused, raw, replayStatement, sqlText } fro
 import { lockEndpoints } from '../backlog/locks.ts'
 import { isPaused } from '../backlog/pause.ts'
 import { resumeWithin } from '../backlog/resume-due.ts'
-import { HELD_FOR, insertHeld } from './insert-again.ts'
+import type { HoldReason } from '../outcome.ts'
+import { type TakenIds, insertTaken } from './insert-again.ts'
 import type { replays } from '../sqlite/tables.ts'
 import type { InsertedAgain } from './replay-page.ts'
 
@@ -24,7 +25,14 @@ export interface Step {
   endsAs?: 'completed' | 'cancelled' | undefined
   /** Deliveries of an endpoint to take; those of one that does not exist are only counted. */
   takes?:
-    | { ids: readonly string[]; endpointId: string; inserts: InsertedAgain | undefined; exists: boolean }
+    | {
+        ids: readonly string[]
+        endpointId: string
+        inserts: InsertedAgain | undefined
+        exists: boolean
+        /** The oldest label of the catalog; undefined: it has no versions. */
+        oldest: string | undefined
+      }
     | undefined
 }
 
@@ -74,19 +82,12 @@ function addTaken(
   transaction: Transaction,
   db: OutboxDatabase,
   { id, workspaceId, untilAt, step }: Pick<Job, 'id' | 'workspaceId' | 'untilAt' | 'step'>,
-  { ids, endpointId, inserts, exists }: NonNullable<Step['takes']>,
+  { ids, endpointId, inserts, exists, oldest }: NonNullable<Step['takes']>,
 ): void {
-  // The job may have been deleted: then no column refuses anything.
-  const isThisStep = sqlText`id = ${id} and step = ${step + 1}`
-  const guard = sqlText`exists (select 1 from keepsend_replays as job where job.id = ${id} and job.step = ${step + 1})`
+  const job = { id, atStep: step + 1 }
   if (exists) {
-    const filter = { ids, workspaceId, endpointId, settledBefore: untilAt }
-    const replaying = replayStatement(db, filter, { limit: ids.length, holdFor: HELD_FOR, guard })
-    addCounted(transaction, db, replaying, isThisStep)
-    if (inserts) {
-      const taken = { ids, workspaceId, endpointId, untilAt, guard }
-      addCounted(transaction, db, insertHeld(db, taken, inserts), isThisStep)
-    }
+    const sent = { ids, workspaceId, endpointId, untilAt, oldest, inserts, holdFor: 'replay' } as const
+    addSent(transaction, db, job, sent)
   }
   // Scalar queries: a planner would make a join of a `not exists`.
   transaction.add(sqlText`
@@ -95,20 +96,51 @@ function addTaken(
       where (
         select case when found.workspace_id = ${workspaceId} then 1 end
         from pending_events as found where found.id = wanted.id) is null)
-    where ${isThisStep}`)
+    where ${isAt(job)}`)
   if (exists) transaction.add(resumeWithin(db, endpointId, 0))
 }
 
+/** A job, and its number of steps in this transaction. */
+interface JobAt {
+  id: string
+  atStep: number
+}
+
+interface Sent extends Omit<TakenIds, 'guard'> {
+  inserts: InsertedAgain | undefined
+  /** Undefined: they are due now. A `replay` is resumed in batches, so that new events are not delayed. */
+  holdFor: HoldReason | undefined
+}
+
+/** Makes settled deliveries pending or held, inserts those again that have no row, and adds their number to what the job has sent. */
+export function addSent(
+  transaction: Transaction,
+  db: OutboxDatabase,
+  job: JobAt,
+  { inserts, holdFor, ...sent }: Sent,
+): void {
+  const { ids, workspaceId, endpointId, untilAt } = sent
+  // The job may have been deleted: then no column refuses anything.
+  const guard = sqlText`exists (select 1 from keepsend_replays as job where job.id = ${job.id} and job.step = ${job.atStep})`
+  const filter = { ids, workspaceId, endpointId, settledBefore: untilAt }
+  addCounted(transaction, db, replayStatement(db, filter, { limit: ids.length, holdFor, guard }), job)
+  if (inserts) addCounted(transaction, db, insertTaken(db, { ...sent, guard }, inserts, holdFor), job)
+}
+
+function isAt({ id, atStep }: JobAt): SqlText {
+  return sqlText`id = ${id} and step = ${atStep}`
+}
+
 /** Adds a change that returns ids, and adds their number to what the job has sent. */
-function addCounted(transaction: Transaction, { dialect }: OutboxDatabase, change: SqlText, isThisStep: SqlText): void {
+function addCounted(transaction: Transaction, { dialect }: OutboxDatabase, change: SqlText, job: JobAt): void {
   if (dialect.name === 'postgres') {
     transaction.add(sqlText`
       with made as (${change})
-      update keepsend_replays set sent = sent + (select count(*) from made) where ${isThisStep}`)
+      update keepsend_replays set sent = sent + (select count(*) from made) where ${isAt(job)}`)
     return
   }
   transaction.add(change)
-  transaction.add(sqlText`update keepsend_replays set sent = sent + changes() where ${isThisStep}`)
+  transaction.add(sqlText`update keepsend_replays set sent = sent + changes() where ${isAt(job)}`)
 }
 
 function acceptsDeliveries(workspaceId: string, endpointId: string): SqlText {

@@ -1,8 +1,10 @@
 import type { OutboxDatabase, SqlResult } from '@keepsend/outbox'
 import { CANCELLED, firstEventIdAt, raw, rowId, sqlText } from '@keepsend/outbox/internal'
+import type { CatalogVersions, VersionedPayload } from '../catalog/catalog-versions.ts'
 import { endpointRows } from '../codecs.ts'
 import { type Condition, readFilter } from '../filters/content-filter.ts'
 import { bodyOf, matches as evaluate } from '../filters/evaluate.ts'
+import { replayedPayload } from '../history/replayed-payload.ts'
 import { patternsOf } from '../publish/event.ts'
 import { channelsOf } from '../publish/fan-out.ts'
 import type { PageAt, ReplayPage, Searched } from './replay-page.ts'
@@ -16,29 +18,32 @@ const MAX_READ_WITH_PAYLOADS = 100
  * failed, and nobody cancelled it, or there is none, and its last attempt, if it is retained, did not deliver. The oldest event first.
  */
 export async function missedPage(
-  db: OutboxDatabase,
+  { db, versions }: { db: OutboxDatabase; versions: CatalogVersions | undefined },
   { workspaceId, sinceAt, untilAt }: Searched,
   { endpointId, position, limit }: PageAt,
 ): Promise<ReplayPage> {
   const { dialect } = db
   const endpoint = await db.run(sqlText`
-    select ${endpointRows.some('endpoint', ['eventTypes', 'channels', 'filter'])} from keepsend_endpoints as endpoint
+    select ${endpointRows.some('endpoint', ['eventTypes', 'channels', 'filter', 'eventVersion'])} from keepsend_endpoints as endpoint
     where endpoint.id = ${endpointId} and endpoint.workspace_id = ${workspaceId}`)
   if (!endpoint.rows[0]) return { ids: [], position, isLast: true }
-  const subscribed = endpointRows.read<'eventTypes' | 'channels' | 'filter'>(endpoint.rows[0])
+  const subscribed = endpointRows.read<'eventTypes' | 'channels' | 'filter' | 'eventVersion'>(endpoint.rows[0])
   const condition = subscribed.filter ? readFilter(subscribed.filter) : undefined
   const most = condition ? MAX_READ_WITH_PAYLOADS : MAX_READ
+  const label = sqlText`cast(${subscribed.eventVersion} as text)`
+  const sent = replayedPayload(db, { label, oldest: versions?.oldest })
   const payload = condition
-    ? sqlText`(select stored.payload from keepsend_payloads as stored where stored.id = payload_id)`
-    : raw('null')
+    ? sqlText`(select stored.payload from keepsend_payloads as stored where stored.id = ${sent.id}) as "payload",
+      ${sent.version} as "version", ${sent.convertTo} as "convertTo"`
+    : raw('null as "payload", null as "version", null as "convertTo"')
   const after = position === '' ? firstEventIdAt(sinceAt) : position
   const { where, oldestFirst } = dialect.ofWorkspace(workspaceId, { after, before: firstEventIdAt(untilAt) })
   const events: SqlResult<MissedEvent> = await db.run(sqlText`
-    select id as "id", event_type as "type", channels as "channels", content_type as "contentType", ${payload} as "payload"
-    from keepsend_events ${dialect.by('keepsend_events_workspace')}
+    select id as "id", event_type as "type", channels as "channels", content_type as "contentType", ${payload}
+    from keepsend_events as event ${dialect.by('keepsend_events_workspace')}
     where ${where} order by ${oldestFirst} ${dialect.first(most)}`)
   const matching = events.rows
-    .filter((event) => matches(subscribed, event) && passes(condition, event))
+    .filter((event) => matches(subscribed, event) && passes(condition, event, versions))
     .map(({ id }) => rowId(id, endpointId))
   const missed = matching.length === 0 ? [] : await missedOf(db, matching, { workspaceId, untilAt })
   const ids = missed.slice(0, limit)
@@ -54,11 +59,30 @@ interface MissedEvent {
   contentType: string | null
   /** Null: it was not read, or is no longer stored. */
   payload: string | null
+  version: string | null
+  convertTo: string | null
 }
 
-/** One whose payload is no longer stored passes, and is counted as that. */
-function passes(condition: Condition | undefined, { payload, contentType }: MissedEvent): boolean {
-  return !condition || payload === null || evaluate(condition, bodyOf({ payload, contentType }))
+/**
+ * One whose payload is no longer stored passes, and is counted as that. So does one that cannot be converted to the version of
+ * the endpoint: its delivery says so.
+ */
+function passes(
+  condition: Condition | undefined,
+  { payload, contentType, ...event }: MissedEvent,
+  versions: CatalogVersions | undefined,
+): boolean {
+  if (!condition || payload === null) return true
+  const sent = versions ? convertedOr(versions, { ...event, payload }) : payload
+  return sent === undefined || evaluate(condition, bodyOf({ payload: sent, contentType }))
+}
+
+function convertedOr(versions: CatalogVersions, event: VersionedPayload): string | undefined {
+  try {
+    return versions.convert(event).payload
+  } catch {
+    return undefined
+  }
 }
 
 interface Subscribed {

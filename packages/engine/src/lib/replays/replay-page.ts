@@ -10,7 +10,12 @@ export interface ReplaySource {
   page(at: PageAt): Promise<ReplayPage>
 }
 
-export type InsertedAgain = 'delivered' | 'missed'
+export interface InsertedAgain {
+  /** `delivered`: whose last attempt delivered, and is retained; `missed`: whose last attempt, if there is one, did not. */
+  which: 'delivered' | 'missed'
+  /** How long attempts are retained, if the workspace has no shorter retention. */
+  retentionMs: number
+}
 
 export interface PageAt {
   endpointId: string

@@ -1,35 +1,45 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { CANCELLED, endpointIdOf, sqlText } from '@keepsend/outbox/internal'
+import type { CatalogVersions } from '../catalog/catalog-versions.ts'
 import type { DeliveryLists } from '../deliveries/delivery-list.ts'
 import { EngineError } from '../errors.ts'
 import type { HistoryOptions } from '../history/history-options.ts'
 import { deliveredPage } from './delivered-page.ts'
 import { missedPage } from './missed-page.ts'
-import type { PageAt, ReplayPage, ReplaySource, Searched } from './replay-page.ts'
+import type { InsertedAgain, PageAt, ReplayPage, ReplaySource, Searched } from './replay-page.ts'
 import type { ReplayMatching } from './replay-input.ts'
 
 export interface SourceDeps {
   db: OutboxDatabase
   history: HistoryOptions | undefined
   deliveries: Pick<DeliveryLists, 'list'>
+  versions: CatalogVersions | undefined
 }
 
 export function sourceOf(deps: SourceDeps, job: Searched): ReplaySource {
   const { db, history } = deps
   const nextEndpoint = (after: string): Promise<string | undefined> => endpointAfter(db, job.workspaceId, after)
-  const inserts = history?.events ? 'delivered' : undefined
+  const inserts = insertsOf(history, 'delivered')
   switch (job.what) {
     case 'failed':
       return { inserts: undefined, nextEndpoint, page: (at) => failedPage(db, job, at) }
     case 'delivered':
       return { inserts, nextEndpoint, page: (at) => deliveredPage(db, job, at) }
     case 'missed':
-      return { inserts: 'missed', nextEndpoint, page: (at) => missedPage(db, job, at) }
+      return { inserts: insertsOf(history, 'missed'), nextEndpoint, page: (at) => missedPage(deps, job, at) }
     case 'matching':
       return { inserts, nextEndpoint, page: (at) => matchingPage(deps, job, at) }
     case 'ids':
       return { inserts, ...namedSource(job.ids ?? []) }
   }
+}
+
+/** The deliveries that a job inserts again with this history: without events there is nothing to insert them from. */
+export function insertsOf(
+  history: HistoryOptions | undefined,
+  which: InsertedAgain['which'],
+): InsertedAgain | undefined {
+  return history?.events ? { which, retentionMs: history.retentionMs } : undefined
 }
 
 async function endpointAfter(db: OutboxDatabase, workspaceId: string, after: string): Promise<string | undefined> {
@@ -40,7 +50,10 @@ async function endpointAfter(db: OutboxDatabase, workspaceId: string, after: str
   return rows[0]?.id
 }
 
-/** Failed rows that nobody cancelled, the first that failed first. A row that was sent is not found again: it is not failed, or fails after `untilAt`. */
+/**
+ * Failed rows that nobody cancelled, the first that failed first. A row that was sent is not found again: it is not failed, or
+ * fails after `untilAt`. The position is one of the index, because many rows may fail in one millisecond.
+ */
 async function failedPage(
   db: OutboxDatabase,
   { workspaceId, sinceAt, untilAt }: Searched,
@@ -52,7 +65,7 @@ async function failedPage(
     select id as "id", completed_at as "at" from pending_events ${db.dialect.by('pending_events_replay')}
     where completed_at is not null and workspace_id = ${workspaceId} and endpoint_id = ${endpointId} and status = 'failed'
       and coalesce(last_error, '') <> ${CANCELLED}
-      and completed_at >= ${from} and completed_at < ${untilAt} and (completed_at > ${from} or id > ${after})
+      and (completed_at, id) > (${from}, ${after}) and completed_at < ${untilAt}
     order by completed_at, id ${db.dialect.first(limit)}`)
   const last = rows.at(-1)
   return {

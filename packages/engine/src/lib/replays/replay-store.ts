@@ -4,7 +4,7 @@ import { EngineError, checkBounds, checkNames } from '../errors.ts'
 import { type ActingOption, ActionTransaction, BY_OPTION, type ByOption } from '../audit/action.ts'
 import type { Page } from '../page.ts'
 import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
-import { type CreateReplayDeps, createReplay } from './create-replay.ts'
+import { type CreateReplayDeps, type CreateReplayOptions, createReplay } from './create-replay.ts'
 import type { DryRunOption, ReplayInput } from './replay-input.ts'
 import { type ReplayJob, type ReplayPlan, SHOWN_COLUMNS, selectAnswered, toJob } from './replay-job.ts'
 
@@ -16,12 +16,12 @@ export interface ReplayStore {
    *
    * @throws {EngineError} `not_found`: no such endpoint; `not_retained`: the engine has no `history` that records what it needs;
    *   `conflict`: the endpoint has an unfinished job, or several endpoints have one together; `too_many_replays`: the workspace
-   *   has ten
+   *   has ten, or `oncePerMs` has not passed, and the error says when the next may begin
    */
   create(
     workspaceId: string,
     input: ReplayInput & { dryRun?: false | undefined },
-    options?: ByOption,
+    options?: CreateReplayOptions,
   ): Promise<ReplayJob>
   /** Counts what a job would send, in bounded reads, and writes nothing. */
   create(workspaceId: string, input: ReplayInput & { dryRun: true }): Promise<ReplayPlan>
@@ -55,7 +55,7 @@ export interface IdempotentReplayStore extends ReplayStore {
   create(
     workspaceId: string,
     input: ReplayInput & { dryRun?: false | undefined },
-    options?: ByOption & ActingOption,
+    options?: CreateReplayOptions & ActingOption,
   ): Promise<ReplayJob>
   create(workspaceId: string, input: ReplayInput & { dryRun: true }): Promise<ReplayPlan>
   pause(workspaceId: string, id: string, options?: ByOption & ActingOption): Promise<ReplayJob>
@@ -119,15 +119,14 @@ export function createReplayStore(db: OutboxDatabase, deps: Omit<CreateReplayDep
   function create(
     workspaceId: string,
     input: ReplayInput & { dryRun?: false | undefined },
-    options?: ByOption & ActingOption,
+    options?: CreateReplayOptions & ActingOption,
   ): Promise<ReplayJob>
   async function create(
     workspaceId: string,
     input: ReplayInput & DryRunOption,
-    { acting, ...options }: ByOption & ActingOption = {},
+    options: CreateReplayOptions & ActingOption = {},
   ): Promise<ReplayJob | ReplayPlan> {
-    checkNames('the options of replays.create', BY_OPTION, options)
-    const made = await createReplay({ db, ...deps }, { workspaceId, input, ...options, acting })
+    const made = await createReplay({ db, ...deps }, { workspaceId, input, ...options })
     return typeof made === 'string' ? find(isThis(workspaceId, made)) : made
   }
 

@@ -161,7 +161,13 @@ async function stepJob(
       position: position(),
       nextInMs: isLast ? undefined : Math.max(APART_MS, pacedTo - job.now),
       pacedTo,
-      takes: { ids: page.ids, endpointId, inserts: source.inserts, exists: room !== undefined },
+      takes: {
+        ids: page.ids,
+        endpointId,
+        inserts: source.inserts,
+        exists: room !== undefined,
+        oldest: deps.versions?.oldest,
+      },
     })
     return isTaken && room ? endpointId : undefined
   }

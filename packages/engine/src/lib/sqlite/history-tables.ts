@@ -56,6 +56,10 @@ export const events = sqliteTable(
     searchValues: jsonText('search_values').$type<Record<string, string>>(),
     /** In `keepsend_payloads`. */
     payloadId: integer('payload_id').notNull(),
+    /** The label of its payload; null: it has none. */
+    version: text('version'),
+    /** In `keepsend_payloads`, by the labels of its versions. */
+    copies: jsonText('copies').$type<Record<string, number>>(),
   },
   (table) => [
     primaryKey({ columns: [table.id, table.workspaceId] }),

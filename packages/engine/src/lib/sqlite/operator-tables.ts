@@ -17,6 +17,7 @@ export const audit = sqliteTable(
     deliveryId: text('delivery_id'),
     problemId: text('problem_id'),
     replayId: text('replay_id'),
+    erasureId: text('erasure_id'),
     apiKeyId: text('api_key_id'),
     /** The key that a rotation made. */
     newApiKeyId: text('new_api_key_id'),
@@ -73,4 +74,52 @@ export const replays = sqliteTable(
     endedAt: integer('ended_at'),
   },
   (table) => [index('keepsend_replays_workspace').on(table.workspaceId, table.id)],
+)
+
+/** Erasures: jobs that delete rows, and tombstones until `guardsUntil`. */
+export const erasures = sqliteTable(
+  'keepsend_erasures',
+  {
+    id: text('id').primaryKey().notNull(),
+    workspaceId: text('workspace_id').notNull(),
+    what: text('what', { enum: ['event', 'endpoint', 'range', 'workspace'] }).notNull(),
+    /** The event or the endpoint; empty: events of the range of ids. */
+    target: text('target').notNull(),
+    /** Events whose ids are from this one on are covered. */
+    fromId: text('from_id').notNull(),
+    /** And below this one. */
+    toId: text('to_id').notNull(),
+    /** The times of a range, ms since the epoch; of another erasure 0 and when it was made. */
+    sinceAt: integer('since_at').notNull(),
+    untilAt: integer('until_at').notNull(),
+    /** Deliveries that were counted when the job was made. */
+    planned: integer('planned').notNull().default(0),
+    /** Those of them that were not settled. */
+    unsettled: integer('unsettled').notNull().default(0),
+    /** 1: there are more than were counted. */
+    plannedMore: integer('planned_more').notNull().default(0),
+    /** Deleted deliveries that had not been settled when the job was made. */
+    dropped: integer('dropped').notNull().default(0),
+    /** Deleted deliveries that had a row. */
+    deliveries: integer('deliveries').notNull().default(0),
+    attempts: integer('attempts').notNull().default(0),
+    events: integer('events').notNull().default(0),
+    /** Emptied answers of requests under an idempotency key. */
+    answers: integer('answers').notNull().default(0),
+    state: text('state', { enum: ['running', 'completed'] })
+      .notNull()
+      .default('running'),
+    /** Why it waits. */
+    reason: text('reason', { enum: ['late_transactions', 'log_in_use'] }),
+    /** Compared and raised by each step. */
+    step: integer('step').notNull().default(0),
+    position: jsonText('position').$type<{ pass: number; walk: number; after: string }>().notNull(),
+    /** When the next step is due. */
+    dueAt: integer('due_at').notNull(),
+    createdAt: integer('created_at').notNull(),
+    endedAt: integer('ended_at'),
+    /** The end of the tombstone. */
+    guardsUntil: integer('guards_until').notNull(),
+  },
+  (table) => [index('keepsend_erasures_workspace').on(table.workspaceId, table.id)],
 )

@@ -4,7 +4,7 @@ import type { ShownAuth, ShownTls } from '../credentials.ts'
 import type { ContentFilter } from '../filters/content-filter.ts'
 import { jsonText } from './json-text.ts'
 
-export { audit, replays } from './operator-tables.ts'
+export { audit, erasures, replays } from './operator-tables.ts'
 export {
   attempts,
   events,
@@ -92,6 +92,8 @@ export const endpoints = sqliteTable(
     /** The host's own id of it, unique in the workspace. */
     uid: text('uid'),
     metadata: jsonText('metadata').$type<Record<string, string>>().notNull(),
+    /** The label of the version that it gets; null: it was made without one. */
+    eventVersion: text('event_version'),
   },
   (table) => [index('keepsend_endpoints_workspace').on(table.workspaceId, table.id)],
 )

@@ -6,6 +6,7 @@ import { byId, eventRange } from '../row-id.ts'
 import { type SqlText, joined, raw, sqlText } from '../statement.ts'
 import { CLAIM_STANDS, leaseSet } from '../transitions.ts'
 import { numbers, texts } from './array-params.ts'
+import { storeCopies } from './copies.ts'
 import { lanes } from './lanes.ts'
 import { newestInLine, ofWorkspace } from './newest.ts'
 import { among, first, heldOf, inLane, inLine, pick, pickLanes } from './pick.ts'
@@ -37,6 +38,11 @@ export const postgresDialect: Dialect = {
   storePayloads,
   storeShared,
   storeRecorded,
+  storeCopies: storeCopies(rows),
+  object: (key, value, from) => sqlText`cast((select json_object_agg(${key}, ${value}) from ${from}) as text)`,
+  entryOf: (object, key) => sqlText`cast(cast(${object} as jsonb) ->> ${key} as bigint)`,
+  valuesOf: (object) =>
+    sqlText`select cast(entry.value as bigint) from jsonb_each_text(cast(${object} as jsonb)) as entry`,
   insertRecorded,
   elements: (alias, list) => sqlText`jsonb_array_elements_text(cast(${list} as jsonb)) as ${raw(alias)} (value)`,
   rows,

@@ -18,8 +18,12 @@ export function storeRecorded({ eventId, payload }: Payload, { earlier, only }: 
 }
 
 /** One statement: the rows that it counts are those that it inserts, whatever is published concurrently. */
-export const insertRecorded: Dialect['insertRecorded'] = ({ ctes, insert, returned }, _event, record) => {
-  const recorded = record.insert({ from: raw('stored where true'), deliveries: raw('(select count(*) from made)') })
+export const insertRecorded: Dialect['insertRecorded'] = ({ ctes, insert, returned, copies }, _event, record) => {
+  const recorded = record.insert({
+    from: raw('stored where true'),
+    deliveries: raw('(select count(*) from made)'),
+    copies,
+  })
   const index = record.index ? sqlText` returning *), indexed as (${record.index(raw('recorded'))}` : raw('')
   return {
     insert: sqlText`with ${ctes}, made as (${insert}), recorded as (${recorded}${index}) select ${returned} from made`,

@@ -40,7 +40,7 @@ const MAX_PREPARED = 500
  * Keepsend's view of a better-sqlite3 connection that the caller opened. Reads run immediately; every write goes
  * through the group commit. Set WAL, `synchronous=FULL` and `temp_store=MEMORY`, as adapter-node's `openSqlite` does.
  * The connection's `busy_timeout` is set to at most 5 ms, also for the host's own statements, because a wait inside
- * SQLite blocks the event loop.
+ * SQLite blocks the event loop. Its `secure_delete` is set to on, so that deleted rows are overwritten.
  *
  * @throws {OutboxError} `invalid_option`
  */
@@ -49,6 +49,8 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
   const { defer = (flush) => void Promise.resolve().then(flush), busyTimeoutMs = 5000, check = () => {} } = options
   checkBounds('busyTimeoutMs', busyTimeoutMs, 0, 60_000)
   connection.prepare(`pragma busy_timeout = ${Math.min(BLOCKING_MS, busyTimeoutMs)}`).all()
+  // Deleted rows are overwritten in the file.
+  connection.prepare('pragma secure_delete = on').all()
   const group = new GroupCommit(connection, defer, { ms: busyTimeoutMs, check })
   const prepared = new Map<string, SqliteStatement>()
 
@@ -97,6 +99,17 @@ export function fromBetterSqlite(connection: SqliteConnection, options: SqliteOp
         const texts = statements.map((statement) => toTransactionSql(statement, 'sqlite'))
         group.submit({ execute: () => texts.map(execute), resolve, reject })
       })
+    },
+    async scrub() {
+      check()
+      try {
+        const [found] = connection.prepare('pragma wal_checkpoint(truncate)').all() as { busy: number | bigint }[]
+        return Number(found?.busy ?? 0) === 0
+      } catch (error) {
+        // The host has an open transaction on the connection.
+        if (isBusy(error) || connection.inTransaction) return false
+        throw error
+      }
     },
   }
 }

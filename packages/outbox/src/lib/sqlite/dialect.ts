@@ -6,6 +6,7 @@ import type { ClaimRef } from '../row.ts'
 import { eventRange } from '../row-id.ts'
 import { type SqlText, allOf, clock, limitTo, raw, sqlText } from '../statement.ts'
 import { leaseSet } from '../transitions.ts'
+import { storeCopies } from './copies.ts'
 import { LAST_PAYLOAD, STORE, insertRecorded, storeRecorded } from './recorded-event.ts'
 import { recordClaims } from './record-claims.ts'
 
@@ -32,6 +33,11 @@ export const sqliteDialect: Dialect = {
   storePayloads,
   storeShared,
   storeRecorded,
+  storeCopies: storeCopies({ rows, oneOf }),
+  object: (key, value, from) => sqlText`(select json_group_object(${key}, ${value}) from ${from})`,
+  // Not `->>`, which takes a label that begins with a digit for a position.
+  entryOf: (object, key) => sqlText`(select entry.value from json_each(${object}) as entry where entry.key = ${key})`,
+  valuesOf: (object) => sqlText`select entry.value from json_each(${object}) as entry`,
   insertRecorded,
   elements: (alias, list) => sqlText`json_each(${list}) as ${raw(alias)}`,
   rows,

@@ -14,7 +14,8 @@ export const migrations: readonly Migration[] = [
 -- payload is the last column, so that a claim or a count that does not need it never reads its overflow pages. Null: it
 -- is in keepsend_payloads, under payload_id. Every move of a row rewrites the row and any payload in it.
 -- content_type is null for JSON, which nearly every payload is. filter is a condition on the payload that its worker still has
--- to evaluate; null: none.
+-- to evaluate; null: none. version is the label of the payload; null: its event has none. convert_to is the label to which its
+-- worker has to convert it first; null: none.
 -- deliver_at: no attempt before it; expires_at: none from then on. Null unless the event has them; a replay sets them to null.
 -- No foreign keys: a deleted endpoint must not silently delete its deliveries.
 create table if not exists pending_events (
@@ -43,6 +44,8 @@ create table if not exists pending_events (
   last_status integer,
   content_type text,
   filter text,
+  version text,
+  convert_to text,
   payload_id integer,
   payload text check (payload is not null or payload_id is not null)
 ) strict, without rowid;
@@ -53,7 +56,8 @@ create table if not exists pending_events (
 create table if not exists keepsend_payloads (
   id integer not null primary key,
   event_id text not null,
-  payload text not null
+  payload text not null,
+  version text
 ) strict;
 
 -- Lanes: rows that may go now, by workspace and endpoint. Claims take from each lane, so that no backlog delays a

@@ -18,13 +18,18 @@ export function storeRecorded({ eventId, payload }: Payload, { earlier, only }: 
 }
 
 /** The record names the last payload, if it is one of this event: a publish that stored none records nothing. */
-export const insertRecorded: Dialect['insertRecorded'] = ({ ctes, insert }, { eventId, workspaceId }, record) => ({
+export const insertRecorded: Dialect['insertRecorded'] = (
+  { ctes, insert, copies },
+  { eventId, workspaceId },
+  record,
+) => ({
   insert: sqlText`with ${ctes} ${insert}`,
   after: [
     record.insert({
       from: sqlText`(select id ${LAST_PAYLOAD} and event_id = ${eventId}) as stored where true`,
       deliveries: sqlText`(
         select count(*) from pending_events where ${eventRange(eventId)} and workspace_id = ${workspaceId})`,
+      copies,
     }),
     ...(record.index ? [record.index(undefined)] : []),
   ],

@@ -51,6 +51,10 @@ export const pendingEvents = sqliteTable('pending_events', {
   contentType: text('content_type'),
   /** A condition on the payload that its worker still has to evaluate, as JSON; null: none. */
   filter: text('filter'),
+  /** The label of the payload; null: its event has none. */
+  version: text('version'),
+  /** The label to which its worker still has to convert the payload; null: none. */
+  convertTo: text('convert_to'),
   /** Where `payload` is stored when it is not in the row. */
   payloadId: integer('payload_id'),
   /** The exact bytes to sign and send; null: they are in {@link payloads}. */
@@ -62,4 +66,6 @@ export const payloads = sqliteTable('keepsend_payloads', {
   id: integer('id').primaryKey().notNull(),
   eventId: text('event_id').notNull(),
   payload: text('payload').notNull(),
+  /** The label of a converted copy; null: it is no copy. */
+  version: text('version'),
 })

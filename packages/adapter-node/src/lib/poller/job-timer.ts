@@ -6,8 +6,8 @@ const LOOK_MS = 1000
 // And at least: a job flows, and other writers get in between its steps.
 const APART_MS = 100
 
-/** Steps replay jobs when they are due. */
-export class ReplayTimer {
+/** Steps replay jobs and erasures when they are due. */
+export class JobTimer {
   readonly #engine: Engine
   readonly #onStepped: () => void
   #timer: NodeJS.Timeout | undefined
@@ -35,12 +35,21 @@ export class ReplayTimer {
   }
 
   async #step(): Promise<number> {
-    try {
-      const { steps, nextMs } = await this.#engine.worker.stepReplays({ everyMs: LOOK_MS })
+    const { worker } = this.#engine
+    const replays = await this.#look('replays', async () => {
+      const { steps, nextMs } = await worker.stepReplays({ everyMs: LOOK_MS })
       if (steps.length > 0) this.#onStepped()
-      return nextMs ?? LOOK_MS
+      return nextMs
+    })
+    const erasures = await this.#look('erasures', async () => (await worker.stepErasures()).nextMs)
+    return Math.min(replays, erasures)
+  }
+
+  async #look(jobs: string, step: () => Promise<number | null>): Promise<number> {
+    try {
+      return (await step()) ?? LOOK_MS
     } catch (error) {
-      this.#engine.logger.error(errorFields(error), 'failed to look for replays; retrying')
+      this.#engine.logger.error(errorFields(error), `failed to look for ${jobs}; retrying`)
       return LOOK_MS
     }
   }

@@ -32,7 +32,7 @@ export const SCRIPT: Asset = ${asset('keepsend', 'js', 'text/javascript', script
 
 /** The drawing of each icon, on 16 × 16. */
 export const ICONS = {
-${icons.map(([, name = '', drawing = '']) => `  ${quote(name)}: ${quote(drawing)},`).join('\n')}
+${icons.map(([, name = '', drawing = '']) => `  ${/^\w+$/.test(name) ? name : quote(name)}: ${quote(drawing)},`).join('\n')}
 } as const
 `
 }

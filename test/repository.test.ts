@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { VERSION } from '../packages/engine/src/lib/version.ts'
+import { ASSETS_MODULE, embeddedAssets } from '../scripts/embed-assets.ts'
 import { WRANGLER_FOLDER, embeddedMigrations, wranglerMigrations } from '../scripts/embed-migrations.ts'
 
 const MOST_LINES = 250
@@ -10,7 +11,7 @@ const TRAPS = 36
 
 const ours = (pattern: string) =>
   globSync(pattern, { exclude: ['**/node_modules/**', '**/dist/**', '**/CHANGELOG.md'] })
-const sources = ours('{packages,apps}/*/src/**/*.ts').filter((file) => !file.endsWith('.test.ts'))
+const sources = ours('{packages,apps}/*/src/**/*.{ts,tsx}').filter((file) => !file.endsWith('.test.ts'))
 const pages = ours('{*,.changeset/*,docs/**/*,packages/**/*,apps/**/*,bench/**/*,proof/**/*}.md')
 
 test('no source file is longer than 250 lines, unless its first comment says why', () => {
@@ -73,6 +74,10 @@ test('every table of migrations in TypeScript holds what its .sql files hold', (
     const { module, text } = embeddedMigrations(packageName, dialect)
     expect(readFileSync(module, 'utf8'), `${module}: run npx -y pnpm@12 migrations`).toBe(text)
   }
+})
+
+test('the embedded assets of the dashboard hold what its files hold', async () => {
+  expect(readFileSync(ASSETS_MODULE, 'utf8'), `run node scripts/embed-assets.ts`).toBe(await embeddedAssets())
 })
 
 test('what wrangler is given to apply holds what the .sql files hold, and sorts in an order that works', () => {

@@ -20,17 +20,8 @@ interface DocumentParts {
 }
 
 /** A whole page, as text: the icons that it uses stand before the rest. */
-export async function renderDocument({
-  language,
-  title,
-  theme,
-  kind,
-  keys,
-  asset,
-  skip,
-  children,
-}: DocumentParts): Promise<string> {
-  const body = String(await (<>{children}</>))
+export function renderDocument({ language, title, theme, kind, keys, asset, skip, children }: DocumentParts): string {
+  const body = String(<>{children}</>)
   const page = (
     <html lang={language} class={kind} data-theme={theme} data-keys={keys ? undefined : 'off'}>
       <head>
@@ -52,7 +43,7 @@ export async function renderDocument({
       </body>
     </html>
   )
-  return `<!doctype html>\n${String(await page)}`
+  return `<!doctype html>\n${String(page)}`
 }
 
 /** The policy of every page: nothing but our own stylesheet, script and addresses. */

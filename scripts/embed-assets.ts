@@ -32,7 +32,7 @@ export const SCRIPT: Asset = ${asset('keepsend', 'js', 'text/javascript', script
 
 /** The drawing of each icon, on 16 × 16. */
 export const ICONS = {
-${icons.map(([, name = '', drawing = '']) => `  ${/^\w+$/.test(name) ? name : quote(name)}: ${quote(drawing)},`).join('\n')}
+${icons.map(([, name = '', drawing = '']) => `  ${JSON.stringify(name)}: ${JSON.stringify(drawing)},`).join('\n')}
 } as const
 `
 }
@@ -56,18 +56,8 @@ function asset(name: string, extension: string, type: string, text: string): str
   return `{
   name: '${name}-${hash}.${extension}',
   type: '${type}; charset=utf-8',
-  text: ${quote(text)},
+  text: ${JSON.stringify(text)},
 }`
-}
-
-/** As oxfmt quotes a text. */
-function quote(text: string): string {
-  const inner = JSON.stringify(text).slice(1, -1)
-  const [quotes, escaped] =
-    text.includes("'") && !text.includes('"')
-      ? ['"', inner]
-      : ["'", inner.replaceAll('\\"', '"').replaceAll("'", "\\'")]
-  return `${quotes}${escaped}${quotes}`
 }
 
 if (import.meta.main) writeFileSync(new URL(ASSETS_MODULE, root), await embeddedAssets())

@@ -61,7 +61,7 @@ export function createDashboard(options: DashboardOptions): Hono {
       </main>
     )
     const surroundings = { environment, name: operator?.name ?? '', theme, links, here: hereOf(c, reader) }
-    const page = renderDocument({
+    const page = await renderDocument({
       language: reader.language,
       title: `${title} · Keepsend`,
       theme,

@@ -6,7 +6,7 @@ export const LANGUAGES: Readonly<Record<string, { name: string; messages: Messag
   en: { name: 'English', messages: en },
 }
 
-export const DEFAULT_LANGUAGE = 'en'
+const DEFAULT_LANGUAGE = 'en'
 
 /** The language to show: that of the cookie, else the first accepted one that there is, else English. */
 export function chooseLanguage(

@@ -116,7 +116,7 @@ export const endpointsPage: Page = {
 }
 
 /** The last 24 hours of some endpoints, in one call; undefined without statistics. */
-export async function summaryOf(
+async function summaryOf(
   engine: Engine,
   endpoints: readonly Endpoint[],
   now: number,

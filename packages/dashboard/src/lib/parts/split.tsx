@@ -4,7 +4,7 @@ const IDENT_END = 4
 const MAX_END = 24
 
 /** An id whose middle gives way where there is no room. The whole is in the document. */
-export function Ident({ id, href }: { id: string; href?: string }) {
+function Ident({ id, href }: { id: string; href?: string }) {
   return <Split whole={id} start={id.slice(0, -IDENT_END)} end={id.slice(-IDENT_END)} href={href} kind="mid ident" />
 }
 

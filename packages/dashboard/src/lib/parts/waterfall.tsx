@@ -10,7 +10,7 @@ interface Phase {
 }
 
 /** The phases of an attempt whose times are known, in their order. Where the runtime tells none, the whole is one phase. */
-export function phasesOf({ queueUs, dnsUs, connectUs, tlsUs, firstByteUs, totalUs }: Attempt): Phase[] {
+function phasesOf({ queueUs, dnsUs, connectUs, tlsUs, firstByteUs, totalUs }: Attempt): Phase[] {
   const known = [queueUs, dnsUs, connectUs, tlsUs, firstByteUs].reduce<number>((sum, us) => sum + (us ?? 0), 0)
   const rest = totalUs === null ? 0 : Math.max(0, totalUs - known + (queueUs ?? 0))
   const phases: Phase[] = [

@@ -6,7 +6,7 @@ const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 
 /** A thin gap that does not break, between a number and its unit. */
-export const GAP = '\u202f'
+const GAP = '\u202f'
 
 const UNITS = [
   [DAY, 'unit.d'],

@@ -1,4 +1,4 @@
-import { raw } from 'hono/html'
+import { html, raw } from 'hono/html'
 import type { Child } from 'hono/jsx'
 import { SCRIPT, STYLESHEET } from '../assets/embedded.ts'
 import { IconDrawings } from '../parts/icon.tsx'
@@ -20,8 +20,17 @@ interface DocumentParts {
 }
 
 /** A whole page, as text: the icons that it uses stand before the rest. */
-export function renderDocument({ language, title, theme, kind, keys, asset, skip, children }: DocumentParts): string {
-  const body = String(<>{children}</>)
+export async function renderDocument({
+  language,
+  title,
+  theme,
+  kind,
+  keys,
+  asset,
+  skip,
+  children,
+}: DocumentParts): Promise<string> {
+  const body = await html`${children}`
   const page = (
     <html lang={language} class={kind} data-theme={theme} data-keys={keys ? undefined : 'off'}>
       <head>
@@ -43,7 +52,7 @@ export function renderDocument({ language, title, theme, kind, keys, asset, skip
       </body>
     </html>
   )
-  return `<!doctype html>\n${String(page)}`
+  return html`<!doctype html> ${page}`
 }
 
 /** The policy of every page: nothing but our own stylesheet, script and addresses. */

@@ -46,8 +46,14 @@ interface Shape {
   /** Its tables, views, indexes, columns, constraints, triggers, functions and migrations, and whether a table was analyzed. */
   digest: string
   relations: string[]
-  /** The rows that its migrations insert, by table. */
-  seeds: [table: string, rows: string][]
+}
+
+/** How a schema becomes a migrated one. */
+export interface SchemaKind {
+  name: string
+  migrate(url: string): Promise<unknown>
+  /** What `migrate` applies: their inserts are made again in an emptied schema. */
+  migrations: readonly { sql: string }[]
 }
 
 // By the names of what migrates them. The tests of a worker share this module.
@@ -57,10 +63,11 @@ const spares = new Map<string, Spare[]>()
  * Lends a schema that is migrated, and empty but for what its migrations insert. Its `drop` empties it for the next test, which takes
  * a tenth of the time of the migrations; one that a test has changed otherwise is removed.
  */
-export async function lendSchema(kind: string, migrate: (url: string) => Promise<unknown>): Promise<TestSchema> {
+export async function lendSchema({ name: kind, migrate, migrations }: SchemaKind): Promise<TestSchema> {
   const base = inject('postgresUrl')
   const free = spares.get(kind) ?? []
   spares.set(kind, free)
+  const inserts = migrations.flatMap(({ sql }) => sql.match(/^insert into [^;]+;/gm) ?? [])
   const spare = free.pop() ?? (await create())
   return { ...spare.schema, drop: () => giveBack(spare) }
 
@@ -80,8 +87,7 @@ export async function lendSchema(kind: string, migrate: (url: string) => Promise
       }
       if ((await digestOf(client, schema.name)) !== shape.digest) return false
       await client.query(EMPTY.replaceAll('$schema', schema.name))
-      for (const [table, rows] of shape.seeds)
-        await client.query(`insert into ${table} select * from json_populate_recordset(null::${table}, $1)`, [rows])
+      for (const insert of inserts) await client.query(insert)
       return true
     })
     if (isAsNew) free.push({ schema, shape })
@@ -105,13 +111,7 @@ end $$`
 async function shapeOf(client: pg.Client, schema: string): Promise<Shape> {
   await client.query(`set search_path = ${schema}`)
   const relations = await relationsOf(client, schema)
-  const seeds: Shape['seeds'] = []
-  for (const { name, kind } of relations) {
-    if (kind !== 'r' || name === KEPT) continue
-    const { rows } = await client.query<{ rows: string | null }>(`select json_agg(t)::text as rows from ${name} as t`)
-    if (rows[0]?.rows != null) seeds.push([name, rows[0].rows])
-  }
-  return { digest: await digestOf(client, schema), relations: relations.map(({ name }) => name), seeds }
+  return { digest: await digestOf(client, schema), relations: relations.map(({ name }) => name) }
 }
 
 async function relationsOf(client: pg.Client, schema: string): Promise<{ name: string; kind: string }[]> {

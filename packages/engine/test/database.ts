@@ -9,7 +9,9 @@ import Database from 'better-sqlite3'
 import pg from 'pg'
 import { onTestFinished } from 'vitest'
 import { migrateEngine } from '@keepsend/engine'
-import { lendSchema } from '../../../test/postgres/schema.ts'
+import { migrations as ofOutbox } from '../../outbox/src/lib/postgres/migrations.ts'
+import { type SchemaKind, createSchema, lendSchema } from '../../../test/postgres/schema.ts'
+import { migrations } from '../src/lib/postgres/migrations.ts'
 
 /** A database for one test, deleted after it. The same tests run on each kind of database: see vitest.config.ts. */
 export interface TestDatabase {
@@ -20,9 +22,10 @@ export interface TestDatabase {
   readOnly: (on: boolean) => Promise<void>
 }
 
-export function openDatabase(): Promise<TestDatabase> {
+/** @param isMigrated whether a schema of Postgres, which may be one that another test has had, is migrated already */
+export function openDatabase({ isMigrated = true } = {}): Promise<TestDatabase> {
   return process.env['KEEPSEND_TEST_ON'] === 'postgres'
-    ? openPostgres()
+    ? openPostgres({ isMigrated })
     : Promise.resolve(openFile(temporaryFile()).database)
 }
 
@@ -61,13 +64,9 @@ export function temporaryFile(name = 'app.db'): string {
   return join(folder, name)
 }
 
-/** A migrated schema of a Postgres database, and its connection for tests that need it. */
-export async function openPostgres(): Promise<TestDatabase & { url: string }> {
-  const schema = await lendSchema('engine', async (url) => {
-    const pool = new pg.Pool({ connectionString: url, max: 1 })
-    await migrateEngine(fromPostgres(pool))
-    await pool.end()
-  })
+/** A schema of a Postgres database, and its connection for tests that need it. */
+export async function openPostgres({ isMigrated = true } = {}): Promise<TestDatabase & { url: string }> {
+  const schema = await (isMigrated ? lendSchema(ENGINE_SCHEMA) : createSchema())
   const pool = new pg.Pool({ connectionString: schema.url, max: 4 })
   const beside = new pg.Pool({ connectionString: schema.url, max: 1 })
   let refusing = 'off'
@@ -90,4 +89,14 @@ export async function openPostgres(): Promise<TestDatabase & { url: string }> {
     select: async (sql, ...params) => (await besides.run({ sql, params })).rows,
     readOnly: (on) => Promise.resolve(void (refusing = on ? 'on' : 'off')),
   }
+}
+
+const ENGINE_SCHEMA: SchemaKind = {
+  name: 'engine',
+  async migrate(url) {
+    const pool = new pg.Pool({ connectionString: url, max: 1 })
+    await migrateEngine(fromPostgres(pool))
+    await pool.end()
+  },
+  migrations: [...ofOutbox, ...migrations],
 }

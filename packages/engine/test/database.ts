@@ -67,11 +67,14 @@ export function temporaryFile(name = 'app.db'): string {
 /** A schema of a Postgres database, and its connection for tests that need it. */
 export async function openPostgres({ isMigrated = true } = {}): Promise<TestDatabase & { url: string }> {
   const schema = await (isMigrated ? lendSchema(ENGINE_SCHEMA) : createSchema())
-  const pool = new pg.Pool({ connectionString: schema.url, max: 4 })
-  const beside = new pg.Pool({ connectionString: schema.url, max: 1 })
+  const { pool, beside } = opened.get(schema.name) ?? openPools(schema.url)
   let refusing = 'off'
   onTestFinished(async () => {
-    await Promise.all([pool.end(), beside.end()])
+    if (isIdle(pool) && isIdle(beside)) opened.set(schema.name, { pool, beside })
+    else {
+      opened.delete(schema.name)
+      await Promise.all([pool.end(), beside.end()])
+    }
     await schema.drop()
   })
   const watched = {
@@ -89,6 +92,25 @@ export async function openPostgres({ isMigrated = true } = {}): Promise<TestData
     select: async (sql, ...params) => (await besides.run({ sql, params })).rows,
     readOnly: (on) => Promise.resolve(void (refusing = on ? 'on' : 'off')),
   }
+}
+
+interface Pools {
+  pool: pg.Pool
+  beside: pg.Pool
+}
+
+/** By the names of schemas: a new connection plans its first statements several times as long as one that knows the tables. */
+const opened = new Map<string, Pools>()
+
+function openPools(connectionString: string): Pools {
+  const [pool, beside] = [4, 1].map((max) => new pg.Pool({ connectionString, max, allowExitOnIdle: true }))
+  return { pool: pool!, beside: beside! }
+}
+
+/** Whether no test holds a connection of the pool. Its listeners are those of the next test. */
+function isIdle(pool: pg.Pool): boolean {
+  pool.removeAllListeners('error').on('error', () => undefined)
+  return pool.idleCount === pool.totalCount && pool.waitingCount === 0
 }
 
 const ENGINE_SCHEMA: SchemaKind = {

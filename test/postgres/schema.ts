@@ -108,13 +108,13 @@ begin
   perform setval(oid::regclass, 1, false) from pg_class where relnamespace = '$schema'::regnamespace and relkind = 'S';
 end $$`
 
-async function shapeOf(client: pg.Client, schema: string): Promise<Shape> {
+async function shapeOf(client: pg.ClientBase, schema: string): Promise<Shape> {
   await client.query(`set search_path = ${schema}`)
   const relations = await relationsOf(client, schema)
   return { digest: await digestOf(client, schema), relations: relations.map(({ name }) => name) }
 }
 
-async function relationsOf(client: pg.Client, schema: string): Promise<{ name: string; kind: string }[]> {
+async function relationsOf(client: pg.ClientBase, schema: string): Promise<{ name: string; kind: string }[]> {
   const { rows } = await client.query<{ name: string; kind: string }>(
     'select relname as name, relkind as kind from pg_class where relnamespace = $1::regnamespace order by relname',
     [schema],
@@ -122,7 +122,7 @@ async function relationsOf(client: pg.Client, schema: string): Promise<{ name: s
   return rows
 }
 
-async function digestOf(client: pg.Client, schema: string): Promise<string> {
+async function digestOf(client: pg.ClientBase, schema: string): Promise<string> {
   const { rows } = await client.query<{ digest: string }>(
     `with relation as (select * from pg_class where relnamespace = $1::regnamespace and relkind <> 't'),
       fact (fact) as (
@@ -152,13 +152,21 @@ async function digestOf(client: pg.Client, schema: string): Promise<string> {
   return rows[0]?.digest ?? ''
 }
 
-async function once<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client(url)
-  await client.connect()
+// A new connection takes 20 ms, and its first look at a schema several times as long.
+const admins = new Map<string, pg.Pool>()
+
+async function once<T>(url: string, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+  const admin = admins.get(url) ?? new pg.Pool({ connectionString: url, max: 2, allowExitOnIdle: true })
+  if (!admins.has(url))
+    admins.set(
+      url,
+      admin.on('error', () => undefined),
+    )
+  const client = await admin.connect()
   try {
     await client.query("set client_min_messages = 'warning'")
     return await work(client)
   } finally {
-    await client.end()
+    client.release()
   }
 }

@@ -97,15 +97,14 @@ export async function lendSchema({ name: kind, migrate, migrations }: SchemaKind
 
 const KEPT = 'keepsend_migrations'
 
-// Only tables with rows: truncating one that is empty makes new files.
+// Only tables with rows: truncating one that is empty makes new files. Sequences go on: connections have cached their next values.
 const EMPTY = `
 do $$
 declare names text;
 begin
   select string_agg(format('%I', relname), ', ') into names from pg_class
   where relnamespace = '$schema'::regnamespace and relkind = 'r' and relname <> '${KEPT}' and pg_relation_size(oid) > 0;
-  if names is not null then execute 'truncate ' || names || ' restart identity cascade'; end if;
-  perform setval(oid::regclass, 1, false) from pg_class where relnamespace = '$schema'::regnamespace and relkind = 'S';
+  if names is not null then execute 'truncate ' || names || ' cascade'; end if;
 end $$`
 
 async function shapeOf(client: pg.ClientBase, schema: string): Promise<Shape> {

@@ -46,8 +46,14 @@ interface Shape {
   /** Its tables, views, indexes, columns, constraints, triggers, functions and migrations, and whether a table was analyzed. */
   digest: string
   relations: string[]
-  /** The rows that its migrations insert, by table. */
-  seeds: [table: string, rows: string][]
+}
+
+/** How a schema becomes a migrated one. */
+export interface SchemaKind {
+  name: string
+  migrate(url: string): Promise<unknown>
+  /** What `migrate` applies: their inserts are made again in an emptied schema. */
+  migrations: readonly { sql: string }[]
 }
 
 // By the names of what migrates them. The tests of a worker share this module.
@@ -57,10 +63,11 @@ const spares = new Map<string, Spare[]>()
  * Lends a schema that is migrated, and empty but for what its migrations insert. Its `drop` empties it for the next test, which takes
  * a tenth of the time of the migrations; one that a test has changed otherwise is removed.
  */
-export async function lendSchema(kind: string, migrate: (url: string) => Promise<unknown>): Promise<TestSchema> {
+export async function lendSchema({ name: kind, migrate, migrations }: SchemaKind): Promise<TestSchema> {
   const base = inject('postgresUrl')
   const free = spares.get(kind) ?? []
   spares.set(kind, free)
+  const inserts = migrations.flatMap(({ sql }) => sql.match(/^insert into [^;]+;/gm) ?? [])
   const spare = free.pop() ?? (await create())
   return { ...spare.schema, drop: () => giveBack(spare) }
 
@@ -80,8 +87,7 @@ export async function lendSchema(kind: string, migrate: (url: string) => Promise
       }
       if ((await digestOf(client, schema.name)) !== shape.digest) return false
       await client.query(EMPTY.replaceAll('$schema', schema.name))
-      for (const [table, rows] of shape.seeds)
-        await client.query(`insert into ${table} select * from json_populate_recordset(null::${table}, $1)`, [rows])
+      for (const insert of inserts) await client.query(insert)
       return true
     })
     if (isAsNew) free.push({ schema, shape })
@@ -91,30 +97,23 @@ export async function lendSchema(kind: string, migrate: (url: string) => Promise
 
 const KEPT = 'keepsend_migrations'
 
-// Only tables with rows: truncating one that is empty makes new files.
+// Only tables with rows: truncating one that is empty makes new files. Sequences go on: connections have cached their next values.
 const EMPTY = `
 do $$
 declare names text;
 begin
   select string_agg(format('%I', relname), ', ') into names from pg_class
   where relnamespace = '$schema'::regnamespace and relkind = 'r' and relname <> '${KEPT}' and pg_relation_size(oid) > 0;
-  if names is not null then execute 'truncate ' || names || ' restart identity cascade'; end if;
-  perform setval(oid::regclass, 1, false) from pg_class where relnamespace = '$schema'::regnamespace and relkind = 'S';
+  if names is not null then execute 'truncate ' || names || ' cascade'; end if;
 end $$`
 
-async function shapeOf(client: pg.Client, schema: string): Promise<Shape> {
+async function shapeOf(client: pg.ClientBase, schema: string): Promise<Shape> {
   await client.query(`set search_path = ${schema}`)
   const relations = await relationsOf(client, schema)
-  const seeds: Shape['seeds'] = []
-  for (const { name, kind } of relations) {
-    if (kind !== 'r' || name === KEPT) continue
-    const { rows } = await client.query<{ rows: string | null }>(`select json_agg(t)::text as rows from ${name} as t`)
-    if (rows[0]?.rows != null) seeds.push([name, rows[0].rows])
-  }
-  return { digest: await digestOf(client, schema), relations: relations.map(({ name }) => name), seeds }
+  return { digest: await digestOf(client, schema), relations: relations.map(({ name }) => name) }
 }
 
-async function relationsOf(client: pg.Client, schema: string): Promise<{ name: string; kind: string }[]> {
+async function relationsOf(client: pg.ClientBase, schema: string): Promise<{ name: string; kind: string }[]> {
   const { rows } = await client.query<{ name: string; kind: string }>(
     'select relname as name, relkind as kind from pg_class where relnamespace = $1::regnamespace order by relname',
     [schema],
@@ -122,7 +121,7 @@ async function relationsOf(client: pg.Client, schema: string): Promise<{ name: s
   return rows
 }
 
-async function digestOf(client: pg.Client, schema: string): Promise<string> {
+async function digestOf(client: pg.ClientBase, schema: string): Promise<string> {
   const { rows } = await client.query<{ digest: string }>(
     `with relation as (select * from pg_class where relnamespace = $1::regnamespace and relkind <> 't'),
       fact (fact) as (
@@ -152,13 +151,21 @@ async function digestOf(client: pg.Client, schema: string): Promise<string> {
   return rows[0]?.digest ?? ''
 }
 
-async function once<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client(url)
-  await client.connect()
+// A new connection takes 20 ms, and its first look at a schema several times as long.
+const admins = new Map<string, pg.Pool>()
+
+async function once<T>(url: string, work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+  const admin = admins.get(url) ?? new pg.Pool({ connectionString: url, max: 2, allowExitOnIdle: true })
+  if (!admins.has(url))
+    admins.set(
+      url,
+      admin.on('error', () => undefined),
+    )
+  const client = await admin.connect()
   try {
     await client.query("set client_min_messages = 'warning'")
     return await work(client)
   } finally {
-    await client.end()
+    client.release()
   }
 }

@@ -32,7 +32,8 @@ export async function wrangler(args: readonly string[], folder: string): Promise
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [wranglerFile, ...args], {
     cwd: appFolder,
     env: { ...process.env, ...wranglerEnv(folder) },
-    timeout: 60_000,
+    // Fifteen migrations take a minute on a busy machine.
+    timeout: 180_000,
   })
   return stdout + stderr
 }

@@ -18,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 it(
   'wrangler would deploy it without a warning, and the bundle fits seven times into the free plan',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async () => {
     const output = await wrangler(['deploy', '--dry-run', '--outdir', join(folder, 'bundle')], folder)
     expect(output).not.toMatch(/warning|error/i)
@@ -62,7 +62,7 @@ describe('wrangler.jsonc', () => {
   })
 })
 
-it('`wrangler d1 migrations apply` creates the same tables as migrate()', { timeout: 120_000 }, async () => {
+it('`wrangler d1 migrations apply` creates the same tables as migrate()', { timeout: 400_000 }, async () => {
   // Without the bookkeeping tables of either.
   const schema =
     "select name, sql from sqlite_schema where sql is not null and name not like 'sqlite\\_%' escape '\\' " +

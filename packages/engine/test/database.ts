@@ -9,7 +9,9 @@ import Database from 'better-sqlite3'
 import pg from 'pg'
 import { onTestFinished } from 'vitest'
 import { migrateEngine } from '@keepsend/engine'
-import { lendSchema } from '../../../test/postgres/schema.ts'
+import { migrations as ofOutbox } from '../../outbox/src/lib/postgres/migrations.ts'
+import { type SchemaKind, createSchema, lendSchema } from '../../../test/postgres/schema.ts'
+import { migrations } from '../src/lib/postgres/migrations.ts'
 
 /** A database for one test, deleted after it. The same tests run on each kind of database: see vitest.config.ts. */
 export interface TestDatabase {
@@ -20,9 +22,10 @@ export interface TestDatabase {
   readOnly: (on: boolean) => Promise<void>
 }
 
-export function openDatabase(): Promise<TestDatabase> {
+/** @param isMigrated whether a schema of Postgres, which may be one that another test has had, is migrated already */
+export function openDatabase({ isMigrated = true } = {}): Promise<TestDatabase> {
   return process.env['KEEPSEND_TEST_ON'] === 'postgres'
-    ? openPostgres()
+    ? openPostgres({ isMigrated })
     : Promise.resolve(openFile(temporaryFile()).database)
 }
 
@@ -61,18 +64,17 @@ export function temporaryFile(name = 'app.db'): string {
   return join(folder, name)
 }
 
-/** A migrated schema of a Postgres database, and its connection for tests that need it. */
-export async function openPostgres(): Promise<TestDatabase & { url: string }> {
-  const schema = await lendSchema('engine', async (url) => {
-    const pool = new pg.Pool({ connectionString: url, max: 1 })
-    await migrateEngine(fromPostgres(pool))
-    await pool.end()
-  })
-  const pool = new pg.Pool({ connectionString: schema.url, max: 4 })
-  const beside = new pg.Pool({ connectionString: schema.url, max: 1 })
+/** A schema of a Postgres database, and its connection for tests that need it. */
+export async function openPostgres({ isMigrated = true } = {}): Promise<TestDatabase & { url: string }> {
+  const schema = await (isMigrated ? lendSchema(ENGINE_SCHEMA) : createSchema())
+  const { pool, beside } = opened.get(schema.name) ?? openPools(schema.url)
   let refusing = 'off'
   onTestFinished(async () => {
-    await Promise.all([pool.end(), beside.end()])
+    if (isIdle(pool) && isIdle(beside)) opened.set(schema.name, { pool, beside })
+    else {
+      opened.delete(schema.name)
+      await Promise.all([pool.end(), beside.end()])
+    }
     await schema.drop()
   })
   const watched = {
@@ -90,4 +92,33 @@ export async function openPostgres(): Promise<TestDatabase & { url: string }> {
     select: async (sql, ...params) => (await besides.run({ sql, params })).rows,
     readOnly: (on) => Promise.resolve(void (refusing = on ? 'on' : 'off')),
   }
+}
+
+interface Pools {
+  pool: pg.Pool
+  beside: pg.Pool
+}
+
+/** By the names of schemas: a new connection plans its first statements several times as long as one that knows the tables. */
+const opened = new Map<string, Pools>()
+
+function openPools(connectionString: string): Pools {
+  const [pool, beside] = [4, 1].map((max) => new pg.Pool({ connectionString, max, allowExitOnIdle: true }))
+  return { pool: pool!, beside: beside! }
+}
+
+/** Whether no test holds a connection of the pool. Its listeners are those of the next test. */
+function isIdle(pool: pg.Pool): boolean {
+  pool.removeAllListeners('error').on('error', () => undefined)
+  return pool.idleCount === pool.totalCount && pool.waitingCount === 0
+}
+
+const ENGINE_SCHEMA: SchemaKind = {
+  name: 'engine',
+  async migrate(url) {
+    const pool = new pg.Pool({ connectionString: url, max: 1 })
+    await migrateEngine(fromPostgres(pool))
+    await pool.end()
+  },
+  migrations: [...ofOutbox, ...migrations],
 }

@@ -13,6 +13,7 @@ const IN_WORDS = new Set([
   'uid', // which is free
   'metadata', // which keys it may have
   'secret', // what it is made of
+  'eventVersion', // which the catalog has
   'signatures', // with the secrets that the endpoint has
   'headers', // which names are free
   'compatSignature',

@@ -229,6 +229,6 @@ describe('the three handlers', () => {
   it('the cron rejects with its errors', async () => {
     await reset()
     const scheduled = newWorker().scheduled({}, env)
-    await expect(scheduled).rejects.toThrow(/^the sweep failed in 5 of its parts$/)
+    await expect(scheduled).rejects.toThrow(/^the sweep failed in 6 of its parts$/)
   })
 })

@@ -116,7 +116,12 @@ export class InlineEventQueue implements EventQueue {
       await releaseEvents(engine.db, (await sweepPendingEvents(engine.db, options)).events)
       // Each in every second minute: both would be one request too many for the free plan.
       if (Math.floor(Date.now() / 60_000) % 2 === 0) await engine.worker.stepErasures({ limit: 1, pages: ERASED_PAGES })
-      else await engine.worker.stepReplays({ limit: 1, batch: Math.max(2, this.#deliveriesPerInvocation), everyMs: 60_000 })
+      else
+        await engine.worker.stepReplays({
+          limit: 1,
+          batch: Math.max(2, this.#deliveriesPerInvocation),
+          everyMs: 60_000,
+        })
       const { resumed } = await engine.worker.resumeHeld({
         limit: ENDPOINTS,
         batch: this.#deliveriesPerInvocation,

@@ -1,4 +1,4 @@
-// What the pages do by script: everything works without it.
+// The script of the pages, which work without it.
 import { Idiomorph } from 'idiomorph'
 
 /** Copies `data-copy`, or else the text beside the button. Where there is no clipboard the text is selected instead. */
@@ -28,7 +28,7 @@ async function refresh(): Promise<void> {
   if (!next || !main) return
   Idiomorph.morph(main, next, {
     callbacks: {
-      // What the reader has opened, chosen or written stays.
+      // Parts that the reader has opened, and fields that they write in, stay.
       beforeAttributeUpdated: (name: string, node: Element) =>
         !(name === 'open' && node.tagName === 'DETAILS') && !(node === document.activeElement && name === 'value'),
     },

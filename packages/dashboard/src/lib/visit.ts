@@ -18,7 +18,7 @@ export function queryOf<Name extends string>(visit: Visit, names: readonly Name[
   return Object.fromEntries(names.map((name) => [name, visit.query(name)])) as Record<Name, string | undefined>
 }
 
-/** What a page shows. */
+/** The content of a page. */
 export interface Shown {
   title: string
   main: Child

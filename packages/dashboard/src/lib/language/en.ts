@@ -1,3 +1,4 @@
+// As long as the pages have texts.
 import type { Message } from './message.ts'
 
 /** The texts of the pages. A key says where the text stands; other languages have the same keys. */
@@ -19,7 +20,7 @@ export const en = {
   'nav.events': 'Event types',
   'nav.workspaces': 'Workspaces',
   'nav.preferences': 'Preferences',
-  'environment.title': 'What you do here reaches customers',
+  'environment.title': 'Actions here reach customers',
   'theme.label': 'Colours',
   'theme.system': 'As the system has it',
   'theme.light': 'Light',
@@ -278,7 +279,7 @@ export const en = {
   'disable.title': 'Disable this endpoint?',
   'disable.then': 'It gets nothing until somebody enables it. Its deliveries are held, also those of new events.',
   'delete.title': 'Delete this endpoint?',
-  'delete.then': 'This cannot be undone. Deliveries that are not settled fail. What was delivered stays in the list.',
+  'delete.then': 'This cannot be undone. Deliveries that are not settled fail. Delivered ones stay in the list.',
   'confirm.held': { one: '{n} delivery is held now.', other: '{n} deliveries are held now.' },
   'confirm.held_more': { one: 'More than {n} delivery is held now.', other: 'More than {n} deliveries are held now.' },
 
@@ -336,7 +337,7 @@ export const en = {
   'replay.completed': 'Done',
   'replay.cancelled': 'Cancelled',
   'replay.all_endpoints': 'all endpoints',
-  'replay.what': 'What to send again',
+  'replay.what': 'Deliveries to send again',
   'replay.endpoint_id': 'Endpoint id',
   'replay.from': 'From, UTC',
   'replay.to': 'Until, UTC',
@@ -345,10 +346,10 @@ export const en = {
   'replay.rate_help': 'New events always go first, and the rate limit of the endpoint stays in force.',
   'replay.count': 'Count',
   'replay.count_again': 'Count again',
-  'replay.would': 'What would be sent',
+  'replay.would': 'These would be sent',
   'replay.not_counted': 'Name a workspace and count: nothing is sent by that.',
   'replay.deliveries': 'deliveries',
-  'replay.until': 'Counted until {time}. What happens after that is not included.',
+  'replay.until': 'Counted until {time}. Later failures are not included.',
   'replay.start': { one: 'Replay {n} delivery', other: 'Replay {n} deliveries' },
   'replay.keeps': 'They keep their webhook-id, are signed anew, and begin again at their first attempt.',
   'replay.cancel': 'Cancel the replay',

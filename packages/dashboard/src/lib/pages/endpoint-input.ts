@@ -1,7 +1,7 @@
 import { type Endpoint, type EndpointInput, EngineError } from '@keepsend/engine'
 import type { Sent } from '../visit.ts'
 
-/** What the form says; texts as they were typed. */
+/** The fields of the form, as they were typed. */
 export interface Typed {
   workspace: string
   url: string

@@ -1,5 +1,5 @@
 import { type Endpoint, type EndpointStatistics, type Engine, allWorkspaces } from '@keepsend/engine'
-import { Spark } from '../parts/chart.tsx'
+import { Spark } from '../parts/spark.tsx'
 import { Head } from '../parts/head.tsx'
 import { Icon } from '../parts/icon.tsx'
 import { Moment } from '../parts/moment.tsx'

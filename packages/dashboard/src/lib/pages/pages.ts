@@ -47,7 +47,7 @@ export const PAGES: readonly Page[] = [
   preferencesPage,
 ]
 
-/** What its forms do. */
+/** The changes that its forms make. */
 export const ACTIONS: readonly Action[] = [
   ...DELIVERY_ACTIONS,
   ...ENDPOINT_FORM_ACTIONS,

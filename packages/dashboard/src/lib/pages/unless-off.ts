@@ -1,6 +1,6 @@
 import { EngineError } from '@keepsend/engine'
 
-/** What the engine has of its history; undefined where it records none: it says `not_retained`. */
+/** Reads a part of the history; undefined where the engine records none, which it says by `not_retained`. */
 export async function unlessOff<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read()

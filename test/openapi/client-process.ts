@@ -170,7 +170,8 @@ assert.equal((await taken(client.POST('/replays/{id}/pause', ofReplay))).state, 
 assert.equal((await taken(client.POST('/replays/{id}/resume', ofReplay))).state, 'running')
 assert.equal((await taken(client.POST('/replays/{id}/cancel', ofReplay))).state, 'cancelled')
 assert.equal((await taken(client.GET('/replays/{id}', ofReplay))).planned, 1)
-assert.equal((await taken(client.GET('/replays'))).data.length, 1)
+// Each delivery that was replayed by itself is a replay too.
+assert.equal((await taken(client.GET('/replays'))).data[0]?.id, replay.id)
 
 const eventId = delivery.id.slice(0, 40)
 const toErase = { what: 'event', eventId } as const

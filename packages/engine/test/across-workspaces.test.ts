@@ -29,6 +29,15 @@ async function threeTenants(options: Parameters<typeof rig>[0] = {}): Promise<Te
   return { ...made, endpoints }
 }
 
+it('the list of endpoints has those of all workspaces, each once, by their ids, and of one workspace its own', async () => {
+  const { engine, endpoints } = await threeTenants()
+  const all = Object.values(endpoints).toSorted()
+  const first = await engine.endpoints.list(allWorkspaces, { limit: 2 })
+  const rest = await engine.endpoints.list(allWorkspaces, { limit: 2, after: first.at(-1)?.id })
+  expect([...first, ...rest].map(({ id }) => id)).toEqual(all)
+  expect((await engine.endpoints.list('w2', { limit: 10 })).map(({ id }) => id)).toEqual([endpoints['w2']])
+})
+
 interface Listed {
   id: string
   workspaceId: string
@@ -304,7 +313,8 @@ describe('a scope in code', () => {
       workspaces,
       audit,
     }
-    const taking = /^(attempts|audit|deliveries|events|problems)\.list$|^deliveries\.get(WithAttempts)?$|^statistics\./
+    const taking =
+      /^(attempts|audit|deliveries|endpoints|events|problems)\.list$|^deliveries\.get(WithAttempts)?$|^statistics\./
     const others = Object.entries(stores).flatMap(([store, methods]) =>
       Object.entries<(...values: never[]) => Promise<unknown>>({ ...methods })
         .map(([name, method]) => ({ name: `${store}.${name}`, method }))

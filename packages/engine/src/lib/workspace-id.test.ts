@@ -350,8 +350,8 @@ describe("another workspace's id", () => {
     const before = await everything(made)
     const { endpoints, deliveries, events, problems, replays, erasures, apiKeys } = engine
     const stores = { endpoints, deliveries, events, problems, replays, erasures, apiKeys }
-    // Methods without an id of an existing thing: they create something, or list.
-    const idless = /\.(create|upsert|list|listEvents|authenticate)$/
+    // Methods without an id of an existing thing: they create or derive something, or list.
+    const idless = /\.(create|upsert|list|listEvents|authenticate|deriveSecret)$/
     const args: Record<string, unknown[]> = { update: [{ description: 'x' }], setStatus: ['enabled'] }
     const calls = Object.entries(stores).flatMap(([store, methods]) =>
       Object.entries<(...values: never[]) => Promise<unknown>>({ ...methods })

@@ -94,6 +94,15 @@ describe('an API key', () => {
     expect(await later.engine.apiKeys.authenticate(bearer(again.key))).toMatchObject({ workspaceId: 'w3' })
   })
 
+  it('shares its pepper with secrets that two processes derive, which differ by purpose', async () => {
+    const made = await rig()
+    const other = await rig({ on: made })
+    const secrets = await Promise.all([made, other].map(({ engine }) => engine.apiKeys.deriveSecret('session cookies')))
+    expect(secrets[0]).toMatch(/^[0-9a-f]{64}$/)
+    expect(secrets[1]).toBe(secrets[0])
+    expect(await made.engine.apiKeys.deriveSecret('forms')).not.toBe(secrets[0])
+  })
+
   it('is refused if the pepper cannot be decrypted, with the reason', async () => {
     const on = await openDatabase()
     const { engine, exec } = await rig({ on })

@@ -181,8 +181,7 @@ export function createApiKeys(
       return principal
     },
 
-    // No API key begins like this.
-    deriveSecret: (purpose) => pepper.hashNew(`derive ${purpose}`),
+    deriveSecret: (purpose) => pepper.derive(purpose),
   }
 }
 

@@ -77,7 +77,7 @@ export interface ApiKeys {
    * Derives a secret of the installation for one purpose from the pepper of the keys: 64 hex digits, the same in every process. Makes
    * the pepper if there is none.
    *
-   * @throws {EngineError} if the pepper cannot be decrypted
+   * @throws {EngineError} `invalid_option` for a purpose that is empty; `secret_unreadable` if the pepper cannot be decrypted
    * @example
    * const secret = await engine.apiKeys.deriveSecret('session cookies')
    */

@@ -1,5 +1,6 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { clock, sqlText } from '@keepsend/outbox/internal'
+import { EngineError } from '../errors.ts'
 import { fromBase64, toBase64, toHex } from '../formats/encoding.ts'
 import type { SecretStore, StoredSecret } from './secret-store.ts'
 import { type ImportedKey, importHmacKey, signWith } from '../signing/web-crypto.ts'
@@ -12,6 +13,8 @@ export interface Pepper {
   hashAgain(key: string): Promise<string | undefined>
   /** The hash for a new key; makes the pepper if there is none. */
   hashNew(key: string): Promise<string>
+  /** A secret for a purpose: see `ApiKeys.deriveSecret`. */
+  derive(purpose: string): Promise<string>
 }
 
 /** The key of the pepper's row among the secrets. */
@@ -44,7 +47,7 @@ export function createPepper(db: OutboxDatabase, store: SecretStore): Pepper {
     return pepper && toHex(await signWith(pepper.key, key))
   }
 
-  return {
+  const pepper: Pepper = {
     async hash(key) {
       known ??= await read()
       return hashBy(known, key)
@@ -68,5 +71,16 @@ export function createPepper(db: OutboxDatabase, store: SecretStore): Pepper {
       if (hash === undefined) throw new Error('the pepper of the API keys was deleted while it was made')
       return hash
     },
+
+    async derive(purpose) {
+      if (typeof purpose !== 'string' || purpose === '')
+        throw new EngineError(
+          'invalid_option',
+          `the purpose of a secret must be a text that is not empty; found ${typeof purpose}`,
+        )
+      // No API key begins like this.
+      return pepper.hashNew(`derive ${purpose}`)
+    },
   }
+  return pepper
 }

@@ -173,6 +173,9 @@ assert.equal((await taken(client.GET('/replays/{id}', ofReplay))).planned, 1)
 // Each delivery that was replayed by itself is a replay too.
 assert.equal((await taken(client.GET('/replays'))).data[0]?.id, replay.id)
 
+const ofWorkspace = { params: { path: { id: 'w1' } }, parseAs: 'text' } as const
+assert.match(String((await client.GET('/workspaces/{id}/export', ofWorkspace)).data), /"kind":"end"/)
+
 const eventId = delivery.id.slice(0, 40)
 const toErase = { what: 'event', eventId } as const
 const counted = await taken(client.POST('/erasures', { body: { ...toErase, dryRun: true } }))

@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs'
 import pg from 'pg'
 import { inject } from 'vitest'
 
@@ -50,10 +51,9 @@ interface Shape {
 
 /** How a schema becomes a migrated one. */
 export interface SchemaKind {
-  name: string
+  /** The packages whose migrations it has: their inserts are made again in an emptied schema. */
+  packages: readonly ('outbox' | 'engine')[]
   migrate(url: string): Promise<unknown>
-  /** What `migrate` applies: their inserts are made again in an emptied schema. */
-  migrations: readonly { sql: string }[]
 }
 
 // By the names of what migrates them. The tests of a worker share this module.
@@ -63,17 +63,17 @@ const spares = new Map<string, Spare[]>()
  * Lends a schema that is migrated, and empty but for what its migrations insert. Its `drop` empties it for the next test, which takes
  * a tenth of the time of the migrations; one that a test has changed otherwise is removed.
  */
-export async function lendSchema({ name: kind, migrate, migrations }: SchemaKind): Promise<TestSchema> {
+export async function lendSchema(kind: SchemaKind): Promise<TestSchema> {
   const base = inject('postgresUrl')
-  const free = spares.get(kind) ?? []
-  spares.set(kind, free)
-  const inserts = migrations.flatMap(({ sql }) => sql.match(/^insert into [^;]+;/gm) ?? [])
+  const name = kind.packages.join()
+  const free = spares.get(name) ?? []
+  spares.set(name, free)
   const spare = free.pop() ?? (await create())
   return { ...spare.schema, drop: () => giveBack(spare) }
 
   async function create(): Promise<Spare> {
     const schema = await createSchema()
-    await migrate(schema.url)
+    await kind.migrate(schema.url)
     return { schema, shape: await once(base, (client) => shapeOf(client, schema.name)) }
   }
 
@@ -87,12 +87,22 @@ export async function lendSchema({ name: kind, migrate, migrations }: SchemaKind
       }
       if ((await digestOf(client, schema.name)) !== shape.digest) return false
       await client.query(EMPTY.replaceAll('$schema', schema.name))
-      for (const insert of inserts) await client.query(insert)
+      for (const insert of kind.packages.flatMap(insertsOf)) await client.query(insert)
       return true
     })
     if (isAsNew) free.push({ schema, shape })
     else await schema.drop()
   }
+}
+
+const root = new URL('../../', import.meta.url)
+
+/** The inserts in the migrations of a package. */
+function insertsOf(packageName: string): string[] {
+  const files = globSync(`packages/${packageName}/migrations/postgres/*.sql`, { cwd: root })
+  return files
+    .toSorted()
+    .flatMap((file) => readFileSync(new URL(file, root), 'utf8').match(/^insert into [^;]+;/gm) ?? [])
 }
 
 const KEPT = 'keepsend_migrations'

@@ -9,9 +9,7 @@ import Database from 'better-sqlite3'
 import pg from 'pg'
 import { onTestFinished } from 'vitest'
 import { migrateEngine } from '@keepsend/engine'
-import { migrations as ofOutbox } from '../../outbox/src/lib/postgres/migrations.ts'
 import { type SchemaKind, createSchema, lendSchema } from '../../../test/postgres/schema.ts'
-import { migrations } from '../src/lib/postgres/migrations.ts'
 
 /** A database for one test, deleted after it. The same tests run on each kind of database: see vitest.config.ts. */
 export interface TestDatabase {
@@ -114,11 +112,10 @@ function isIdle(pool: pg.Pool): boolean {
 }
 
 const ENGINE_SCHEMA: SchemaKind = {
-  name: 'engine',
+  packages: ['outbox', 'engine'],
   async migrate(url) {
     const pool = new pg.Pool({ connectionString: url, max: 1 })
     await migrateEngine(fromPostgres(pool))
     await pool.end()
   },
-  migrations: [...ofOutbox, ...migrations],
 }

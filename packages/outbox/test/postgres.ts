@@ -2,7 +2,6 @@ import pg from 'pg'
 import postgres from 'postgres'
 import { onTestFinished } from 'vitest'
 import { type TestSchema, createSchema, lendSchema } from '../../../test/postgres/schema.ts'
-import { migrations } from '../src/lib/postgres/migrations.ts'
 import { type OutboxDatabase, migrateOutbox, newEventId } from '../src/index.ts'
 import { fromPostgres } from '../src/postgres.ts'
 import type { OutboxDatabases } from '../src/testing.ts'
@@ -27,13 +26,12 @@ export const DRIVER_NAMES = Object.keys(DRIVERS) as DriverName[]
 /** A schema of the outbox alone, as it is after its migrations. */
 function lendMigrated(): Promise<TestSchema> {
   return lendSchema({
-    name: 'outbox',
+    packages: ['outbox'],
     async migrate(url) {
       const { db, end } = DRIVERS.pg(url, 1)
       await migrateOutbox(db)
       await end()
     },
-    migrations,
   })
 }
 

@@ -56,7 +56,7 @@ export interface SchemaKind {
   migrate(url: string): Promise<unknown>
 }
 
-// By the names of what migrates them. The tests of a worker share this module.
+// By the packages whose migrations they have. The tests of a worker share this module.
 const spares = new Map<string, Spare[]>()
 
 /**
@@ -65,9 +65,9 @@ const spares = new Map<string, Spare[]>()
  */
 export async function lendSchema(kind: SchemaKind): Promise<TestSchema> {
   const base = inject('postgresUrl')
-  const name = kind.packages.join()
-  const free = spares.get(name) ?? []
-  spares.set(name, free)
+  const of = kind.packages.join()
+  const free = spares.get(of) ?? []
+  spares.set(of, free)
   const spare = free.pop() ?? (await create())
   return { ...spare.schema, drop: () => giveBack(spare) }
 

@@ -64,8 +64,8 @@ function project(folder: string, name: string, include: string[]) {
       isolate: !STATELESS.has(name),
       env: { NODE_OPTIONS: `--conditions=${source}`, ...(IN_MEMORY.has(basename(folder)) ? inMemory : {}) },
       // Nothing is promised in seconds: what hangs fails, and a busy machine does not.
-      testTimeout: 30_000,
-      hookTimeout: 30_000,
+      testTimeout: name.endsWith('slow') || name.endsWith('on Postgres') ? 180_000 : 60_000,
+      hookTimeout: 60_000,
     },
   }
 }
@@ -122,6 +122,7 @@ function inWorkers(folder: string) {
       name: `${basename(folder)} in workerd`,
       root: folder,
       include: ['test/workerd/**/*.test.ts'],
+      testTimeout: 30_000,
       // Runs on Node: what the tests talk to over HTTP.
       globalSetup: globSync('test/workerd/*receiver.ts', { cwd: folder }),
     },
@@ -138,7 +139,7 @@ export default defineConfig({
       ...folders.flatMap(onNode).filter(({ test }) => test.name !== 'engine on Postgres'),
       engineOnPostgres(),
       ...folders.filter((folder) => testsOf(folder).some(isInWorkerd)).map(inWorkers),
-      { test: { name: 'tooling', include: ['test/*.test.ts'], testTimeout: 30_000, env: { NODE_OPTIONS: '' } } },
+      { test: { name: 'tooling', include: ['test/*.test.ts'], testTimeout: 60_000, env: { NODE_OPTIONS: '' } } },
     ],
   },
 })

@@ -89,6 +89,7 @@ it('`wrangler d1 migrations apply` creates the same tables as migrate()', { time
     'keepsend/0012_keepsend_audit.sql',
     'keepsend/0013_keepsend_replays.sql',
     'keepsend/0014_keepsend_erasure.sql',
+    'keepsend/0015_keepsend_versions.sql',
     'sqlite/0001_messaging.sql',
   ])
 

@@ -2,7 +2,8 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { type OptionNames, type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 import type { SQL } from 'drizzle-orm'
 import { type ActingOption, BY_OPTION, type ByOption } from '../audit/action.ts'
-import { EngineError, checkBounds, checkNames } from '../errors.ts'
+import { EngineError, checkNames } from '../errors.ts'
+import { listJobs } from '../jobs/list-jobs.ts'
 import type { Page } from '../page.ts'
 import { type WorkspaceScope, readScope } from '../workspace-id.ts'
 import { type CreateErasureDeps, createErasure, eraseEventStatements } from './create-erasure.ts'
@@ -54,7 +55,6 @@ export interface IdempotentErasing extends Erasing {
   erase(input: ErasureInput & { dryRun: true }): Promise<ErasurePlan>
 }
 
-const MAX_LIMIT = 1000
 const BEHIND_ALL = 'era_~'
 
 export function createErasing(db: OutboxDatabase, deps: Omit<CreateErasureDeps, 'db'>): IdempotentErasing {
@@ -90,18 +90,8 @@ export function createErasing(db: OutboxDatabase, deps: Omit<CreateErasureDeps, 
 
       async list(scope, options) {
         checkNames('erasures.list', ERASURE_LIST_OPTIONS, options)
-        const workspaceId = readScope(scope)
         const { limit, before = BEHIND_ALL } = options
-        checkBounds('limit', limit, 1, MAX_LIMIT)
-        const mine = workspaceId === undefined ? undefined : db.dialect.ofWorkspace(workspaceId, { before })
-        const { rows } = await db.run(sqlText`
-          select ${SHOWN_COLUMNS} from (
-            select * from keepsend_erasures ${mine ? db.dialect.by('keepsend_erasures_workspace') : raw('')}
-            where ${mine?.where ?? sqlText`id < ${before}`}
-            order by ${mine?.newestFirst ?? raw('id desc')} ${db.dialect.first(limit + 1)}) as job
-          order by job.id desc`)
-        const shown = rows.slice(0, limit).map(toErasure)
-        return { rows: shown, next: rows.length > limit ? shown.at(-1)?.id : undefined, complete: true }
+        return listJobs(db, 'keepsend_erasures', { scope, limit, before, columns: SHOWN_COLUMNS, read: toErasure })
       },
     },
   }

@@ -1,6 +1,7 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
-import { type OptionNames, type Row, clock, sqlText } from '@keepsend/outbox/internal'
+import { type OptionNames, type Row, sqlText } from '@keepsend/outbox/internal'
 import { checkBounds, checkNames } from '../errors.ts'
+import { claimJobs, nextDue } from '../jobs/due-jobs.ts'
 import { type Logger, errorFields } from '../logger.ts'
 import { type Step, commitStep } from './commit-step.ts'
 import { type Job, erasureRows } from './erasure-job.ts'
@@ -27,8 +28,6 @@ interface StepDeps {
   logger: Logger
 }
 
-// A process that died leaves its jobs to others after this time.
-const LEASE_MS = 5000
 // No transaction that publishes is open for longer: as replays of missed events assume it.
 const LATE_MS = 60_000
 const LOG_RETRY_MS = 5000
@@ -47,10 +46,9 @@ export async function stepErasures(
   checkBounds('limit', limit, 1, 100)
   checkBounds('pages', pages, 1, 1000)
   const completed: string[] = []
-  // A read, so that a database without jobs is not written.
-  const dueInMs = await nextDue(db)
+  const dueInMs = await nextDue(db, 'keepsend_erasures')
   if (dueInMs === null || dueInMs > 0) return { completed, nextMs: dueInMs }
-  for (const row of await claimJobs(db, limit)) {
+  for (const row of await claimJobs(db, 'keepsend_erasures', { columns: erasureRows.all, limit })) {
     const erasureId = String(row['id'])
     try {
       // Here: a row that was broken by hand stops its own job alone.
@@ -61,27 +59,7 @@ export async function stepErasures(
       logger.error({ erasureId, ...errorFields(error) }, 'a step of an erasure failed; retrying')
     }
   }
-  return { completed, nextMs: await nextDue(db) }
-}
-
-async function nextDue(db: OutboxDatabase): Promise<number | null> {
-  const { rows } = await db.run<{ inMs: number }>(sqlText`
-    select due_at - ${clock()} as "inMs" from keepsend_erasures ${db.dialect.by('keepsend_erasures_due')}
-    where state = 'running' order by due_at, id ${db.dialect.first(1)}`)
-  return rows[0] ? Math.max(0, rows[0].inMs) : null
-}
-
-/** The condition stands twice: on Postgres another process may move a job between the read and the lock. */
-async function claimJobs(db: OutboxDatabase, limit: number): Promise<Row[]> {
-  const isDue = sqlText`state = 'running' and due_at <= ${clock()}`
-  const due = sqlText`
-      select id from keepsend_erasures as due ${db.dialect.by('keepsend_erasures_due')}
-      where ${isDue} order by due_at, id ${db.dialect.first(limit)} ${db.dialect.lock('pick', 'due')}`
-  const { rows } = await db.run(sqlText`
-    update keepsend_erasures set due_at = ${clock()} + cast(${LEASE_MS} as bigint)
-    where id ${db.dialect.among(due)} and ${isDue}
-    returning ${erasureRows.all}`)
-  return rows
+  return { completed, nextMs: await nextDue(db, 'keepsend_erasures') }
 }
 
 async function countsOf(db: OutboxDatabase, id: string): Promise<Row | undefined> {

@@ -1,7 +1,8 @@
 import { type OutboxDatabase, OutboxError } from '@keepsend/outbox'
 import { type OptionNames, type SqlText, clock, raw, sqlText } from '@keepsend/outbox/internal'
-import { EngineError, checkBounds, checkNames } from '../errors.ts'
+import { EngineError, checkNames } from '../errors.ts'
 import { type ActingOption, ActionTransaction, BY_OPTION, type ByOption } from '../audit/action.ts'
+import { listJobs } from '../jobs/list-jobs.ts'
 import type { Page } from '../page.ts'
 import { type WorkspaceScope, checkWorkspaceId, readScope } from '../workspace-id.ts'
 import { type CreateReplayDeps, type CreateReplayOptions, createReplay } from './create-replay.ts'
@@ -62,8 +63,6 @@ export interface IdempotentReplayStore extends ReplayStore {
   resume(workspaceId: string, id: string, options?: ByOption & ActingOption): Promise<ReplayJob>
   cancel(workspaceId: string, id: string, options?: ByOption & ActingOption): Promise<ReplayJob>
 }
-
-const MAX_LIMIT = 1000
 
 /** The changes that a person makes: the state that the job gets, and the other columns that are set. */
 const MOVES = {
@@ -140,18 +139,8 @@ export function createReplayStore(db: OutboxDatabase, deps: Omit<CreateReplayDep
 
     async list(scope, options) {
       checkNames('replays.list', REPLAY_LIST_OPTIONS, options)
-      const workspaceId = readScope(scope)
       const { limit, before = BEHIND_ALL } = options
-      checkBounds('limit', limit, 1, MAX_LIMIT)
-      const mine = workspaceId === undefined ? undefined : db.dialect.ofWorkspace(workspaceId, { before })
-      const { rows } = await db.run(sqlText`
-        select ${SHOWN_COLUMNS} from (
-          select * from keepsend_replays ${mine ? db.dialect.by('keepsend_replays_workspace') : raw('')}
-          where ${mine?.where ?? sqlText`id < ${before}`}
-          order by ${mine?.newestFirst ?? raw('id desc')} ${db.dialect.first(limit + 1)}) as job
-        order by job.id desc`)
-      const shown = rows.slice(0, limit).map(toJob)
-      return { rows: shown, next: rows.length > limit ? shown.at(-1)?.id : undefined, complete: true }
+      return listJobs(db, 'keepsend_replays', { scope, limit, before, columns: SHOWN_COLUMNS, read: toJob })
     },
 
     pause: (workspaceId, id, options = {}) => move(workspaceId, id, 'pause', options),

@@ -1,6 +1,6 @@
-import type { OutboxDatabase } from '@keepsend/outbox'
 import { type OptionNames, type Row, clock, sqlText } from '@keepsend/outbox/internal'
 import { checkBounds, checkNames } from '../errors.ts'
+import { claimJobs, nextDue } from '../jobs/due-jobs.ts'
 import { type Logger, errorFields } from '../logger.ts'
 import { type ReplayPosition, type Step, commitStep } from './commit-step.ts'
 import { roomOf } from './endpoint-room.ts'
@@ -61,10 +61,12 @@ export async function stepReplays(deps: StepDeps, options: StepReplaysOptions = 
   checkBounds('everyMs', everyMs, 1, 60_000)
   const { db, logger } = deps
   const steps: StepReplaysResult['steps'] = []
-  // A read, so that a database without jobs is not written.
-  const dueInMs = await nextDue(db)
+  const dueInMs = await nextDue(db, 'keepsend_replays')
   if (dueInMs === null || dueInMs > 0) return { steps, nextMs: dueInMs }
-  for (const { id: replayId, now, ...row } of await claimJobs(db, limit)) {
+  for (const { id: replayId, now, ...row } of await claimJobs<Row & Pick<Job, 'id' | 'now'>>(db, 'keepsend_replays', {
+    columns: sqlText`${replayRows.all}, ${clock()} as "now"`,
+    limit,
+  })) {
     try {
       // Here: a row that was broken by hand stops its own job alone.
       const endpointId = await stepJob(deps, { ...replayRows.read({ id: replayId, ...row }), now }, { batch, everyMs })
@@ -75,27 +77,7 @@ export async function stepReplays(deps: StepDeps, options: StepReplaysOptions = 
       logger.error({ replayId, ...errorFields(error) }, 'a step of a replay failed; retrying')
     }
   }
-  return { steps, nextMs: await nextDue(db) }
-}
-
-async function nextDue(db: OutboxDatabase): Promise<number | null> {
-  const { rows } = await db.run<{ inMs: number }>(sqlText`
-    select due_at - ${clock()} as "inMs" from keepsend_replays ${db.dialect.by('keepsend_replays_due')}
-    where state = 'running' order by due_at, id ${db.dialect.first(1)}`)
-  return rows[0] ? Math.max(0, rows[0].inMs) : null
-}
-
-/** The condition stands twice: on Postgres another process may move a job between the read and the lock. */
-async function claimJobs(db: OutboxDatabase, limit: number): Promise<(Row & Pick<Job, 'id' | 'now'>)[]> {
-  const isDue = sqlText`state = 'running' and due_at <= ${clock()}`
-  const due = sqlText`
-      select id from keepsend_replays as due ${db.dialect.by('keepsend_replays_due')}
-      where ${isDue} order by due_at, id ${db.dialect.first(limit)} ${db.dialect.lock('pick', 'due')}`
-  const { rows } = await db.run<Row & Pick<Job, 'id' | 'now'>>(sqlText`
-    update keepsend_replays set due_at = ${clock()} + cast(${LEASE_MS} as bigint)
-    where id ${db.dialect.among(due)} and ${isDue}
-    returning ${replayRows.all}, ${clock()} as "now"`)
-  return rows
+  return { steps, nextMs: await nextDue(db, 'keepsend_replays') }
 }
 
 /** @returns the endpoint whose deliveries it took; undefined: it took none */

@@ -1,5 +1,6 @@
 import { createDashboard } from '@keepsend/dashboard'
-import { describe, expect, it } from 'vitest'
+import { DEFAULT_SCOPES, EngineError } from '@keepsend/engine'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { MOUNT, openDashboard } from './open-dashboard.ts'
 
 async function withDelivery(answers: (number | 'timeout')[] = [200]) {
@@ -54,10 +55,13 @@ describe('deliveries', () => {
   })
 
   it('refuses a form without its token, from another site, and from a reader', async () => {
-    const { send, id } = await withDelivery([401])
+    const { send, id, engine, as } = await withDelivery([401])
     const at = `${MOUNT}/deliveries/${id}`
-    expect(await send(at, at, { do: 'replay', csrf: '0'.repeat(128) })).toMatchObject({ status: 409 })
-    expect(await send(at, at, { do: 'replay' }, { 'sec-fetch-site': 'cross-site' })).toMatchObject({ status: 409 })
+    expect(await send(at, at, { do: 'replay', csrf: '0'.repeat(128) })).toMatchObject({ status: 403 })
+    expect(await send(at, at, { do: 'replay' }, { 'sec-fetch-site': 'cross-site' })).toMatchObject({ status: 403 })
+    as({ name: 'eve', role: 'read' })
+    expect(await send(at, at, { do: 'replay' })).toMatchObject({ status: 403 })
+    expect((await engine.deliveries.list('w1', { limit: 1 })).rows).toMatchObject([{ status: 'failed' }])
   })
 
   it('says that a delivery is not stored', async () => {
@@ -69,5 +73,49 @@ describe('deliveries', () => {
 
 it('refuses to start without authorize', async () => {
   const { engine } = await openDashboard()
-  expect(() => createDashboard({ engine } as never)).toThrow('createDashboard needs authorize')
+  // @ts-expect-error authorize is missing
+  expect(() => createDashboard({ engine })).toThrow('createDashboard needs authorize')
+})
+
+describe('the form of an API key', () => {
+  it('offers the scopes that a key has by default, and no other is chosen', async () => {
+    const { page } = await withDelivery()
+    const { html } = await page(`${MOUNT}/workspaces/w1`)
+    const chosen = [...html.matchAll(/name="scopes" value="([^"]+)" checked/g)].map(([, scope]) => scope)
+    expect(chosen).toEqual(DEFAULT_SCOPES)
+  })
+})
+
+describe('preferences', () => {
+  it('stay as they were chosen when the form is sent again', async () => {
+    const { send, page } = await openDashboard()
+    const at = `${MOUNT}/preferences`
+    await send(at, at, { zone: 'Europe/Berlin', keys: 'off', language: 'en' })
+    const { html } = await page(at)
+    expect(html).toContain('<option value="Europe/Berlin" selected')
+    expect(html).toContain('<option value="off" selected')
+  })
+})
+
+describe('an action', () => {
+  it('takes as long as its endpoint: only pages are given up after five seconds', async () => {
+    const opened = await withDelivery()
+    const { endpoint, engine } = opened
+    const begun = Promise.withResolvers<void>()
+    const sent = Promise.withResolvers<never>()
+    const sendTest = async () => {
+      begun.resolve()
+      return sent.promise
+    }
+    const slow = Object.assign(Object.create(engine) as typeof engine, { sendTest })
+    const { send } = await openDashboard({ name: 'dana', role: 'act' }, slow)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const at = `${MOUNT}/endpoints/w1/${endpoint.id}/test`
+    const answer = send(at, at, { type: 'test', data: '{}' })
+    await begun.promise
+    await vi.advanceTimersByTimeAsync(20_000)
+    sent.reject(new EngineError('too_many_requests', 'a test is in flight'))
+    expect((await answer).html).toContain('a test is in flight')
+  })
 })

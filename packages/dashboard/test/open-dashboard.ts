@@ -7,9 +7,13 @@ const ORIGIN = 'https://app.example.com'
 export const MOUNT = '/admin/hooks'
 
 /** A dashboard on an engine in memory with history, mounted in an app, and what a browser does with it. */
-export async function openDashboard(operator: Operator = { name: 'dana', role: 'act' }) {
-  const engine = await createTestEngine({ history: true })
-  const app = new Hono().route(MOUNT, createDashboard({ engine, authorize: () => operator, environment: 'production' }))
+export async function openDashboard(
+  operator: Operator = { name: 'dana', role: 'act' },
+  given?: Awaited<ReturnType<typeof createTestEngine>>,
+) {
+  const engine = given ?? (await createTestEngine({ history: true }))
+  let reading = operator
+  const app = new Hono().route(MOUNT, createDashboard({ engine, authorize: () => reading, environment: 'production' }))
   const cookies = new Map<string, string>()
 
   async function request(path: string, init: RequestInit = {}): Promise<Response> {
@@ -26,6 +30,8 @@ export async function openDashboard(operator: Operator = { name: 'dana', role: '
   return {
     engine,
     app,
+    /** Who sends requests from now on. */
+    as: (next: Operator) => void (reading = next),
     request,
     page: async (path: string): Promise<{ status: number; html: string }> => {
       const response = await request(path)

@@ -117,7 +117,7 @@ export type { ReplayListOptions, ReplayStore } from './lib/replays/replay-store.
 export type { StepReplaysOptions, StepReplaysResult } from './lib/replays/step-replays.ts'
 export type { RawBody } from './lib/publish/raw-body.ts'
 export type { Scope } from './lib/scopes.ts'
-export { OPERATOR_SCOPES, SCOPES } from './lib/scopes.ts'
+export { DEFAULT_SCOPES, OPERATOR_SCOPES, SCOPES } from './lib/scopes.ts'
 export type { RingKey } from './lib/secrets/key-ring.ts'
 export { createKeyRing } from './lib/secrets/key-ring.ts'
 export type { ReencryptOptions, ReencryptResult } from './lib/secrets/reencrypt.ts'

@@ -1,4 +1,5 @@
 // For the other packages of Keepsend, of the same version. It changes without notice: nothing of it is for hosts.
+export { prefixOf, requestedPath } from './lib/api/server-url.ts'
 export { attemptNumber } from './lib/delivery/classify-response.ts'
 export { attemptRecords } from './lib/history/record-attempts.ts'
 export { errorFields } from './lib/logger.ts'

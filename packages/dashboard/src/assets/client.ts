@@ -40,7 +40,8 @@ function live(): void {
   const every = Number(document.querySelector<HTMLElement>('main')?.dataset['live'] ?? 0)
   if (!every) return
   setInterval(() => {
-    if (!isPaused && !document.hidden && !document.querySelector('dialog[open]')) refresh().catch(() => {})
+    if (!isPaused && !document.hidden && !document.querySelector('dialog[open]'))
+      refresh().catch(() => say(document.querySelector<HTMLElement>('main')?.dataset['stale'] ?? ''))
   }, every)
 }
 

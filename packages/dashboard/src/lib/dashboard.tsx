@@ -40,6 +40,8 @@ export function createDashboard(options: DashboardOptions): Hono {
     const language = chooseLanguage(texts.keys(), preferences.language, c.req.header('accept-language'))
     return {
       language,
+      languages: [...texts.keys()],
+      preferences,
       text: texts.get(language) ?? fail(`there are no texts for ${language}`),
       times: createTimes(language, preferences.zone),
       now: Date.now(),
@@ -51,12 +53,12 @@ export function createDashboard(options: DashboardOptions): Hono {
 
   async function respond(
     c: Context,
-    { title, main, liveMs, status = 200 }: Omit<Shown, 'status'> & { status?: Shown['status'] | 401 | 403 | 500 },
+    { title, main, liveMs, status = 200 }: Omit<Shown, 'status'> & { status?: Shown['status'] | 401 | 500 },
     { reader, operator, section }: { reader: Reader; operator: Operator | undefined; section: Section | undefined },
   ): Promise<Response> {
-    const { theme, keys } = preferencesOf(c)
+    const { theme, keys } = reader.preferences
     const content: Child = (
-      <main id="main" data-live={liveMs}>
+      <main id="main" data-live={liveMs} data-stale={liveMs === undefined ? undefined : reader.text('live.stale')}>
         {main}
       </main>
     )
@@ -103,7 +105,7 @@ export function createDashboard(options: DashboardOptions): Hono {
         param: (name) => c.req.param(name) ?? fail(`the path has no parameter ${name}`),
         query: (name) => c.req.query(name) || undefined,
       }
-      const shown = await inTime(Promise.resolve(work(visit, operator)))
+      const shown = await work(visit, operator)
       return shown instanceof Response ? shown : await respond(c, shown, { reader, operator, section })
     } catch (error) {
       const known = reader && shownError(error, reader)
@@ -118,7 +120,8 @@ export function createDashboard(options: DashboardOptions): Hono {
 
   app.get('/assets/:name', serveAsset)
   for (const page of PAGES) {
-    app.get(page.path, (c) => serve(c, page, (visit) => page.show(visit)))
+    // An action is not cut off: a test event may take as long as its endpoint.
+    app.get(page.path, (c) => serve(c, page, async (visit) => inTime(Promise.resolve(page.show(visit)))))
   }
   app.post('*', bodyLimit({ maxSize: MAX_FORM_BYTES }))
   app.post('/preferences', (c) =>
@@ -195,7 +198,7 @@ function unauthorized(reader: Reader): Shown & { status?: never } {
 function forbidden(title: string, reader: Reader): Shown {
   return {
     title,
-    status: 409,
+    status: 403,
     main: (
       <MiddlePage
         title={title}

@@ -25,7 +25,7 @@ export interface Shown {
   /** How often the page looks again by itself, in ms. @default never */
   liveMs?: number | undefined
   /** @default 200 */
-  status?: 200 | 400 | 404 | 409 | undefined
+  status?: 200 | 400 | 403 | 404 | 409 | undefined
 }
 
 export interface Page {

@@ -158,7 +158,7 @@ export const en = {
   'delivery.no_attempt': 'No attempt was made yet.',
   'delivery.no_history': 'Attempts are not recorded: the engine has no history. Its option history: true records them.',
   'delivery.no_response': 'No response',
-  'delivery.no_body': 'The body is not stored. By default it is stored for failed attempts.',
+  'delivery.no_body': 'No body is stored: it was empty, or the options of the history leave it out.',
   'fact.event': 'Event',
   'fact.endpoint': 'Endpoint',
   'fact.workspace': 'Workspace',
@@ -187,7 +187,7 @@ export const en = {
   'overview.oldest': 'Oldest due',
   'overview.oldest_what': 'held ones included',
   'overview.p95': 'Attempt time, p95',
-  'overview.p50': 'p50 {p50}',
+  'overview.p50': 'p50 {p50}, both of the latest attempts',
   'overview.attention': 'Needs attention',
   'overview.all_problems': 'All problems',
   'overview.by_outcome': 'Attempts by outcome',
@@ -414,6 +414,8 @@ export const en = {
   'preferences.keys_list':
     '/ search, j and k through a list, Enter opens, r the main action of a delivery, ? this page. They act outside of fields.',
   'preferences.save': 'Save',
+  'live.stale': 'This page could not be refreshed.',
+  more: 'More',
 
   'not_kept.title': 'This is not stored any more',
   'not_kept.why': 'It was deleted by its retention, or never existed.',

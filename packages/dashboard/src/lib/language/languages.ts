@@ -1,10 +1,8 @@
 import { en } from './en.ts'
 import type { Messages } from './text.ts'
 
-/** The languages that Keepsend brings, each with its own name. */
-export const LANGUAGES: Readonly<Record<string, { name: string; messages: Messages }>> = {
-  en: { name: 'English', messages: en },
-}
+/** The languages that Keepsend brings. */
+export const LANGUAGES: Readonly<Record<string, Messages>> = { en }
 
 const DEFAULT_LANGUAGE = 'en'
 

@@ -1,3 +1,4 @@
+import { en } from './en.ts'
 import { LANGUAGES } from './languages.ts'
 import { type Messages, type Text, createText } from './text.ts'
 
@@ -7,10 +8,10 @@ import { type Messages, type Text, createText } from './text.ts'
  * @throws {TypeError} for a language that lacks texts, and for a text that does not exist
  */
 export function createTexts(own: Readonly<Record<string, Partial<Messages>>> = {}): ReadonlyMap<string, Text> {
-  const keys = Object.keys(LANGUAGES['en']?.messages ?? {})
+  const keys = Object.keys(en)
   const texts = new Map<string, Text>()
   for (const language of new Set([...Object.keys(LANGUAGES), ...Object.keys(own)])) {
-    const messages = { ...LANGUAGES[language]?.messages, ...own[language] }
+    const messages = { ...LANGUAGES[language], ...own[language] }
     const unknown = Object.keys(messages).filter((key) => !keys.includes(key))
     const missing = keys.filter((key) => !(key in messages))
     if (unknown.length > 0)

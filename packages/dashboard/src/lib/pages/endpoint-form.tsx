@@ -203,14 +203,25 @@ function Events({ typed, types, reader: { text } }: { typed: Typed; types: reado
       {types.length === 0 ? null : (
         <div class="tree">
           <ul>
-            {types.map(({ type, description }) => (
+            {[...Map.groupBy(types, ({ type }) => type.split('.')[0] ?? type)].map(([group, ofGroup]) => (
               <li>
-                <label class="check">
-                  <input type="checkbox" name="types" value={type} checked={typed.types.includes(type)} />
-                  <span>
-                    <span class="mono">{type}</span> <span class="help">{description ?? ''}</span>
-                  </span>
-                </label>
+                <details open class="fold">
+                  <summary>
+                    <span class="mono">{group}</span>
+                  </summary>
+                  <ul>
+                    {ofGroup.map(({ type, description }) => (
+                      <li>
+                        <label class="check">
+                          <input type="checkbox" name="types" value={type} checked={typed.types.includes(type)} />
+                          <span>
+                            <span class="mono">{type}</span> <span class="help">{description ?? ''}</span>
+                          </span>
+                        </label>
+                      </li>
+                    ))}
+                  </ul>
+                </details>
               </li>
             ))}
           </ul>

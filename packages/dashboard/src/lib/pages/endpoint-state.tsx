@@ -1,59 +1,64 @@
 import type { Endpoint } from '@keepsend/engine'
-import { Icon } from '../parts/icon.tsx'
+import { Icon, type IconName } from '../parts/icon.tsx'
 import { Moment } from '../parts/moment.tsx'
 import { type Reader, showUntil } from '../reader/reader.ts'
 
+/** The actions on an endpoint: the likely next step in the open, the rest in a menu. */
 export function EndpointButtons({ endpoint, reader }: { endpoint: Endpoint; reader: Reader }) {
   const { text, link, canAct } = reader
   const { workspaceId, id, status, pausedUntil } = endpoint
   if (!canAct) return null
+  const to = (...path: string[]): string => link('endpoints', workspaceId, id, ...path)
   return (
     <>
       <a class="btn" href={link('replays', 'new', { workspace: workspaceId, endpoint: id })}>
         <Icon name="replay" />
         {text('delivery.replay')}
       </a>
-      <a class="btn" href={link('endpoints', workspaceId, id, 'secrets')}>
-        <Icon name="key" />
-        {text('endpoint.secrets')}
-      </a>
-      <a class="btn" href={link('endpoints', workspaceId, id, 'edit')}>
-        <Icon name="edit" />
-        {text('endpoint.edit')}
-      </a>
-      {status === 'disabled' ? null : pausedUntil === null ? (
-        <button class="btn" form="act" name="do" value="pause">
-          <Icon name="pause" />
-          {text('endpoint.pause')}
-        </button>
-      ) : (
-        <button class="btn" form="act" name="do" value="resume">
-          <Icon name="play" />
-          {text('endpoint.resume')}
+      {status === 'disabled' ? null : (
+        <button class="btn" form="act" name="do" value={pausedUntil === null ? 'pause' : 'resume'}>
+          <Icon name={pausedUntil === null ? 'pause' : 'play'} />
+          {text(pausedUntil === null ? 'endpoint.pause' : 'endpoint.resume')}
         </button>
       )}
+      <details class="menu">
+        <summary class="btn icon" aria-label={text('more')}>
+          <Icon name="more" />
+        </summary>
+        <ul>
+          <MenuLink href={to('edit')} icon="edit" label={text('endpoint.edit')} />
+          <MenuLink href={to('secrets')} icon="key" label={text('endpoint.secrets')} />
+          {status === 'disabled' ? (
+            <MenuLink href={to('test')} icon="test" label={text('endpoint.test')} />
+          ) : (
+            <MenuLink href={to('disable')} icon="off" label={`${text('endpoint.disable')}…`} />
+          )}
+          <MenuLink href={to('delete')} icon="trash" label={`${text('endpoint.delete')}…`} isDanger />
+        </ul>
+      </details>
       {status === 'disabled' ? (
         <button class="btn primary" form="act" name="do" value="enable">
           <Icon name="on" />
           {text('endpoint.enable')}
         </button>
       ) : (
-        <>
-          <a class="btn" href={link('endpoints', workspaceId, id, 'disable')}>
-            <Icon name="off" />
-            {text('endpoint.disable')}…
-          </a>
-          <a class="btn primary" href={link('endpoints', workspaceId, id, 'test')}>
-            <Icon name="test" />
-            {text('endpoint.test')}
-          </a>
-        </>
+        <a class="btn primary" href={to('test')}>
+          <Icon name="test" />
+          {text('endpoint.test')}
+        </a>
       )}
-      <a class="btn danger" href={link('endpoints', workspaceId, id, 'delete')}>
-        <Icon name="trash" />
-        {text('endpoint.delete')}…
-      </a>
     </>
+  )
+}
+
+function MenuLink({ href, icon, label, isDanger }: { href: string; icon: IconName; label: string; isDanger?: true }) {
+  return (
+    <li>
+      <a href={href} class={isDanger ? 'failed tone' : undefined}>
+        <Icon name={icon} />
+        {label}
+      </a>
+    </li>
   )
 }
 

@@ -19,7 +19,8 @@ export const endpointTestPage: Page = {
   section: 'endpoints',
   show(visit) {
     const { engine, query } = visit
-    const known = engine.eventTypes().find(({ type }) => type === query('type')) ?? engine.eventTypes()[0]
+    const types = engine.eventTypes({ deprecated: false })
+    const known = types.find(({ type }) => type === query('type')) ?? types[0]
     const typed = { type: known?.type ?? 'test', data: JSON.stringify(known?.example ?? { hello: 'world' }, null, 2) }
     return show(visit, typed)
   },

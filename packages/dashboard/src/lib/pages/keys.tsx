@@ -1,4 +1,4 @@
-import { type ApiKey, SCOPES } from '@keepsend/engine'
+import { type ApiKey, DEFAULT_SCOPES, SCOPES } from '@keepsend/engine'
 import { Moment } from '../parts/moment.tsx'
 import type { Reader } from '../reader/reader.ts'
 import { FormToken } from '../shell/shell.tsx'
@@ -30,7 +30,7 @@ export function Keys({ keys, workspaceId, reader }: { keys: readonly ApiKey[]; w
             <td class="fill tx e xs mono">{scopes.join(', ')}</td>
             <td class="n b">{lastUsedAt === null ? text('keys.never') : <Moment at={lastUsedAt} reader={reader} />}</td>
             <td class="n c">{expiresAt === null ? '–' : <Moment at={expiresAt} reader={reader} />}</td>
-            <td class="n">
+            <td class="n f">
               {canAct ? (
                 <a class="btn sm danger" href={link('workspaces', workspaceId, 'keys', id)}>
                   {text('keys.revoke')}…
@@ -58,7 +58,7 @@ export function NewKey({ workspaceId, reader }: { workspaceId: string; reader: R
         <legend>{text('keys.scopes')}</legend>
         {SCOPES.map((scope) => (
           <label class="check">
-            <input type="checkbox" name="scopes" value={scope} checked={scope !== 'keys:write'} />
+            <input type="checkbox" name="scopes" value={scope} checked={DEFAULT_SCOPES.includes(scope)} />
             <span class="mono">{scope}</span>
           </label>
         ))}

@@ -1,4 +1,3 @@
-import { LANGUAGES } from '../language/languages.ts'
 import { Head } from '../parts/head.tsx'
 import { FormToken } from '../shell/shell.tsx'
 import type { Page } from '../visit.ts'
@@ -10,7 +9,8 @@ export const preferencesPage: Page = {
   path: '/preferences',
   section: undefined,
   show({ reader, query }) {
-    const { text, link, language } = reader
+    const { text, link, language, languages, preferences } = reader
+    const zones = [...new Set([preferences.zone, ...ZONES])]
     const title = text('nav.preferences')
     const main = (
       <>
@@ -21,9 +21,9 @@ export const preferencesPage: Page = {
           <div class="field">
             <label for="language">{text('preferences.language')}</label>
             <select id="language" name="language">
-              {Object.entries(LANGUAGES).map(([tag, { name }]) => (
+              {languages.map((tag) => (
                 <option value={tag} selected={tag === language} lang={tag}>
-                  {name}
+                  {new Intl.DisplayNames(tag, { type: 'language' }).of(tag) ?? tag}
                 </option>
               ))}
             </select>
@@ -31,16 +31,22 @@ export const preferencesPage: Page = {
           <div class="field">
             <label for="zone">{text('preferences.zone')}</label>
             <select id="zone" name="zone">
-              {ZONES.map((zone) => (
-                <option value={zone}>{zone}</option>
+              {zones.map((zone) => (
+                <option value={zone} selected={zone === preferences.zone}>
+                  {zone}
+                </option>
               ))}
             </select>
           </div>
           <div class="field">
             <label for="keys">{text('preferences.keys')}</label>
             <select id="keys" name="keys">
-              <option value="on">{text('preferences.keys_on')}</option>
-              <option value="off">{text('preferences.keys_off')}</option>
+              <option value="on" selected={preferences.keys}>
+                {text('preferences.keys_on')}
+              </option>
+              <option value="off" selected={!preferences.keys}>
+                {text('preferences.keys_off')}
+              </option>
             </select>
             <p class="help">{text('preferences.keys_list')}</p>
           </div>

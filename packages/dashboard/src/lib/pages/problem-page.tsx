@@ -48,7 +48,7 @@ export function shownError(error: unknown, reader: Reader): Shown | undefined {
     )
     return { title, main, status: 404 }
   }
-  if (CALLER_ERRORS.has(error.code)) {
+  if (error.status < 500) {
     const title = text('refused.title')
     const main = (
       <MiddlePage
@@ -66,20 +66,6 @@ export function shownError(error: unknown, reader: Reader): Shown | undefined {
   }
   return undefined
 }
-
-const CALLER_ERRORS = new Set<string>([
-  'conflict',
-  'invalid_request',
-  'invalid_option',
-  'invalid_event',
-  'invalid_endpoint',
-  'precondition_failed',
-  'payload_too_large',
-  'too_many_endpoints',
-  'too_many_replays',
-  'too_many_requests',
-  'too_many_waiting',
-])
 
 /** The page of a failure that is ours: it needs no database. */
 export function FailurePage({ reference, here, reader }: { reference: string; here: string; reader: Reader }) {

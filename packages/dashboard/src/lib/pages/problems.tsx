@@ -140,7 +140,7 @@ function Row({
       <td class="n d dim">
         <Moment at={lastSeenAt} reader={reader} />
       </td>
-      <td class="n">
+      <td class="n f">
         {canAct && state !== 'resolved' ? (
           <form class="row end" method="post" action={link('problems', workspaceId, id)}>
             <FormToken reader={reader} />

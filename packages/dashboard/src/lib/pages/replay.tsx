@@ -88,7 +88,7 @@ export const replayPage: Page = {
               <dt>{text('replay.started')}</dt>
               <dd>
                 <Moment at={job.createdAt} reader={reader}>
-                  {times.whole(job.createdAt)}
+                  {times.clock(job.createdAt)}
                 </Moment>
               </dd>
             </div>

@@ -43,7 +43,7 @@ export const workspacesPage: Page = {
                 </td>
                 <td class="n b">{showNumber(reader, endpoints.enabled)}</td>
                 <td class="n c">{showNumber(reader, endpoints.disabled)}</td>
-                <td class="n">
+                <td class="n f">
                   <a class="btn sm" href={link('deliveries', { workspace: id })}>
                     {text('nav.deliveries')}
                   </a>

@@ -44,7 +44,7 @@ export function BarChart({ series, ...text }: ChartText & { series: readonly Bar
   const totals = buckets.map((_, at) => series.reduce((sum, { values }) => sum + (values[at] ?? 0), 0))
   const scale = scaleLinear()
     .domain([0, Math.max(1, ...totals)])
-    .nice(4)
+    .nice(3)
     .range([HEIGHT, 0])
   const width = buckets.length * STEP
   const drawing = buckets.map((bucket, at) => {
@@ -92,7 +92,7 @@ export function BarChart({ series, ...text }: ChartText & { series: readonly Bar
       legend={legend}
       rows={rows}
       width={width}
-      ticks={scale.ticks(4)}
+      ticks={scale.ticks(3)}
       y={scale}
       show={(value) => compact(reader, value)}
     >

@@ -1,10 +1,14 @@
 import type { Text } from '../language/text.ts'
 import { showSpan, showTook } from './durations.ts'
+import type { Preferences } from './preferences.ts'
 import type { Times } from './times.ts'
 
 /** Who reads a page, and how texts, numbers and times are shown to them. */
 export interface Reader {
   language: string
+  /** Every language that there is. */
+  languages: readonly string[]
+  preferences: Preferences
   text: Text
   times: Times
   /** The time of the page, ms since the epoch. */

@@ -19,8 +19,10 @@ export interface Times {
 }
 
 export function createTimes(language: string, zone: string): Times {
+  // The day before the month, as the other languages have it.
+  const locale = language === 'en' ? 'en-GB' : language
   const by = (options: Intl.DateTimeFormatOptions): ((ms: number) => string) => {
-    const format = new Intl.DateTimeFormat(language, { timeZone: zone, hourCycle: 'h23', ...options })
+    const format = new Intl.DateTimeFormat(locale, { timeZone: zone, hourCycle: 'h23', ...options })
     return (ms) => format.format(ms)
   }
   const day = by({ day: 'numeric', month: 'short' })
@@ -28,7 +30,7 @@ export function createTimes(language: string, zone: string): Times {
   const second = by({ hour: '2-digit', minute: '2-digit', second: '2-digit' })
   const fine = by({ hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 })
   const minute = by({ hour: '2-digit', minute: '2-digit' })
-  const named = new Intl.DateTimeFormat(language, { timeZone: zone, timeZoneName: 'short' })
+  const named = new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: 'short' })
   const zoneAt = (ms: number): string =>
     named.formatToParts(ms).find(({ type }) => type === 'timeZoneName')?.value ?? zone
   return {

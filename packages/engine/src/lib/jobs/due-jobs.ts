@@ -4,8 +4,8 @@ import { type Row, type SqlText, clock, raw, sqlText } from '@keepsend/outbox/in
 /** The tables of durable jobs. Each has `state`, `due_at`, an index `<table>_due` of running ones, and one `<table>_workspace`. */
 export type JobTable = 'keepsend_replays' | 'keepsend_erasures'
 
-// A process that died leaves its jobs to others after this time.
-const LEASE_MS = 5000
+/** A process that died leaves its jobs to others after this time. */
+export const JOB_LEASE_MS = 5000
 
 /** The time until a step of the next job is due, in ms; null: no job is running. A read, so that a database without jobs is not written. */
 export async function nextDue(db: OutboxDatabase, table: JobTable): Promise<number | null> {
@@ -29,7 +29,7 @@ export async function claimJobs<R extends Row>(
       select id from ${raw(table)} as due ${db.dialect.by(`${table}_due`)}
       where ${isDue} order by due_at, id ${db.dialect.first(limit)} ${db.dialect.lock('pick', 'due')}`
   const { rows } = await db.run<R>(sqlText`
-    update ${raw(table)} set due_at = ${clock()} + cast(${LEASE_MS} as bigint)
+    update ${raw(table)} set due_at = ${clock()} + cast(${JOB_LEASE_MS} as bigint)
     where id ${db.dialect.among(due)} and ${isDue}
     returning ${columns}`)
   return rows

@@ -13,7 +13,7 @@ interface JobList<J> {
   before: string
   /** The columns of the table `as job`. */
   columns: SqlText
-  read(row: Row): J
+  read: (row: Row) => J
 }
 
 const MAX_LIMIT = 1000

@@ -1,6 +1,6 @@
 import { type OptionNames, type Row, clock, sqlText } from '@keepsend/outbox/internal'
 import { checkBounds, checkNames } from '../errors.ts'
-import { claimJobs, nextDue } from '../jobs/due-jobs.ts'
+import { JOB_LEASE_MS, claimJobs, nextDue } from '../jobs/due-jobs.ts'
 import { type Logger, errorFields } from '../logger.ts'
 import { type ReplayPosition, type Step, commitStep } from './commit-step.ts'
 import { roomOf } from './endpoint-room.ts'
@@ -36,8 +36,6 @@ export interface StepDeps extends SourceDeps {
   forget: (endpointId: string) => void
 }
 
-// A process that died leaves its jobs to others after this time, and a job whose endpoint takes nothing looks again.
-const LEASE_MS = 5000
 // Between two steps of a job.
 const APART_MS = 100
 // Until a job looks again whose endpoint has no room.
@@ -155,7 +153,7 @@ async function stepJob(
   }
   // A job that waits on is not written: it is looked at again when its lease ends.
   if (reason !== null && reason === job.reason && job.endpointId !== '') return undefined
-  const nextInMs = reason !== null ? LEASE_MS : passed > 0 ? BUSY_MS : APART_MS
+  const nextInMs = reason !== null ? JOB_LEASE_MS : passed > 0 ? BUSY_MS : APART_MS
   await commit({ position: position(), nextInMs, reason })
   return undefined
 }

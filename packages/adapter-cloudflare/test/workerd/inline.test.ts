@@ -245,6 +245,32 @@ describe('without a queue', () => {
     }
   })
 
+  it('the ticks of even minutes step erasures, and those of odd ones replays', async () => {
+    const { engine, queue, answer, publish } = await inline()
+    await answer(400)
+    await (
+      await publish(2)
+    ).delivered
+    const replay = await engine.replays.create('w', { what: 'failed' })
+    await engine.endpoints.create('erased', { url: 'https://hooks.example.com/' })
+    await engine.commit({ writes: [], events: [{ type: 't', workspaceId: 'erased', data: {} }] })
+    const erasure = await engine.erase({ workspaceId: 'erased', what: 'workspace' })
+    const done = async () => [
+      (await engine.erasures.get('erased', erasure.id)).deliveries,
+      (await engine.replays.get('w', replay.id)).sent,
+    ]
+    const now = vi.spyOn(Date, 'now')
+    onTestFinished(() => now.mockRestore())
+    await answer(200)
+    const minute = 2 * Math.floor(Date.now() / 120_000)
+    now.mockReturnValue(minute * 60_000)
+    await queue.sweep()
+    expect(await done()).toEqual([1, 0])
+    now.mockReturnValue((minute + 1) * 60_000)
+    await queue.sweep()
+    expect(await done()).toEqual([1, 2])
+  })
+
   it('an event without rows gets them inserted and delivered', async () => {
     const { arrivals, queue, rows } = await inline()
     await queue.send({ type: 't', workspaceId: 'w', data: {}, eventId: newEventId() })

@@ -158,3 +158,13 @@ describe('an erasure in code', () => {
     expect(await made.engine.erase({ ...range, workspaceId: 'w2' })).toMatchObject({ state: 'running' })
   })
 })
+
+it('a range that ends before it begins is refused by what acts on it, before anything is written', async () => {
+  const { engine, count } = await world()
+  const range = { since: 20, until: 10 }
+  const refused = { code: 'invalid_request', message: 'until must be after since; found 10 and 20' }
+  await expect(engine.erase({ workspaceId: 'w1', what: 'range', ...range })).rejects.toMatchObject(refused)
+  await expect(engine.replays.create('w1', { what: 'failed', ...range })).rejects.toMatchObject(refused)
+  expect(() => engine.export('w1', range)).toThrow(refused.message)
+  expect([await count('keepsend_erasures'), await count('keepsend_replays')]).toEqual([0, 0])
+})

@@ -101,6 +101,9 @@ describe('an API key', () => {
     expect(secrets[0]).toMatch(/^[0-9a-f]{64}$/)
     expect(secrets[1]).toBe(secrets[0])
     expect(await made.engine.apiKeys.deriveSecret('forms')).not.toBe(secrets[0])
+    // UTF-8 has no half of a surrogate pair: two purposes would share a secret.
+    for (const purpose of ['', 'a\ud800'])
+      await expect(made.engine.apiKeys.deriveSecret(purpose)).rejects.toMatchObject({ code: 'invalid_option' })
   })
 
   it('is refused if the pepper cannot be decrypted, with the reason', async () => {

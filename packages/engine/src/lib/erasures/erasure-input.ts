@@ -1,6 +1,6 @@
 import { type OptionNames, isEventId } from '@keepsend/outbox/internal'
 import { EngineError, checkNames } from '../errors.ts'
-import { TIME_RANGE, checkTimes } from '../time-range.ts'
+import { TIME_RANGE, checkRange } from '../time-range.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 
 /**
@@ -77,7 +77,7 @@ export function checkErasure(input: ErasureInput & ErasureDryRun): void {
       `endpointId must be the id of an endpoint; found ${shown(input.endpointId)}`,
     )
   if (input.what !== 'range') return
-  checkTimes(input)
+  checkRange(input)
   if ((input.until as number | undefined) === undefined)
     throw new EngineError('invalid_request', 'an erasure of a range needs until, the time that it ends before')
 }

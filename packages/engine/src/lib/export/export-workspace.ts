@@ -2,7 +2,7 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import type { OptionNames } from '@keepsend/outbox/internal'
 import { checkNames } from '../errors.ts'
 import type { Logger } from '../logger.ts'
-import { TIME_RANGE, type TimeRange, checkTimes } from '../time-range.ts'
+import { TIME_RANGE, type TimeRange, checkRange } from '../time-range.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 import {
   EXPORT_KINDS,
@@ -36,7 +36,7 @@ export function createExport(deps: ExportDeps): ExportWorkspace {
   return (workspaceId, options = {}) => {
     checkNames('engine.export', EXPORT_OPTIONS, options)
     checkWorkspaceId(workspaceId)
-    checkTimes(options)
+    checkRange(options)
     const start = options.after === undefined ? FIRST_POSITION : readPosition(options.after)
     return exportLines(deps, { ...options, workspaceId }, start)
   }

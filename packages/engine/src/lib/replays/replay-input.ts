@@ -1,7 +1,7 @@
 import type { OptionNames } from '@keepsend/outbox/internal'
 import { DELIVERY_LIST_OPTIONS, type DeliveryFilter, checkFilter } from '../deliveries/delivery-filter.ts'
 import { EngineError, checkBounds, checkNames } from '../errors.ts'
-import { TIME_RANGE, type TimeRange, checkTimes } from '../time-range.ts'
+import { TIME_RANGE, type TimeRange, checkRange } from '../time-range.ts'
 
 /** Which deliveries to send again. Times are milliseconds since the epoch. */
 export type ReplaySelection = ReplaySettled | ReplayMissed | ReplayMatching | ReplayIds
@@ -87,7 +87,7 @@ export function checkReplay(input: ReplayInput & DryRunOption): void {
       throw new EngineError('invalid_request', `ids must be ids of deliveries; found ${JSON.stringify(wrong)}`)
     return
   }
-  checkTimes(input)
+  checkRange(input)
   if (input.what === 'matching') checkFilter(input)
   for (const [name, value] of Object.entries(input)) {
     if (typeof value !== 'string' || (value.isWellFormed() && !value.includes('\0') && value.length <= MAX_TEXT))

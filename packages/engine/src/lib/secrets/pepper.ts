@@ -73,10 +73,10 @@ export function createPepper(db: OutboxDatabase, store: SecretStore): Pepper {
     },
 
     async derive(purpose) {
-      if (typeof purpose !== 'string' || purpose === '')
+      if (typeof purpose !== 'string' || purpose === '' || !purpose.isWellFormed())
         throw new EngineError(
           'invalid_option',
-          `the purpose of a secret must be a text that is not empty; found ${typeof purpose}`,
+          `the purpose of a secret must be well-formed text that is not empty; found ${typeof purpose}`,
         )
       // No API key begins like this.
       return pepper.hashNew(`derive ${purpose}`)

@@ -1,4 +1,4 @@
-import { createDashboard } from '@keepsend/dashboard'
+import { type Operator, createDashboard } from '@keepsend/dashboard'
 import { DEFAULT_SCOPES, EngineError } from '@keepsend/engine'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { MOUNT, openDashboard } from './open-dashboard.ts'
@@ -118,4 +118,26 @@ describe('an action', () => {
     sent.reject(new EngineError('too_many_requests', 'a test is in flight'))
     expect((await answer).html).toContain('a test is in flight')
   })
+})
+
+it('does not serve an operator without a name or a role, whatever JavaScript returned', async () => {
+  const { page, as } = await openDashboard()
+  for (const operator of [
+    {},
+    { name: '', role: 'act' },
+    { name: 'a\ud800', role: 'act' },
+    { name: 'dana', role: 'ACT' },
+  ]) {
+    as(operator as Operator)
+    expect((await page(MOUNT)).status, JSON.stringify(operator)).toBe(500)
+  }
+})
+
+it('replays as many deliveries at a time as a page has', async () => {
+  const { app, page } = await openDashboard()
+  const { html } = await page(`${MOUNT}/preferences`)
+  const csrf = /name="csrf" value="([0-9a-f]+)"/.exec(html)?.[1] ?? ''
+  const body = new URLSearchParams([['csrf', csrf], ...Array.from({ length: 51 }, (_, n) => ['id', `evt_${n}`])])
+  const response = await app.request(`http://x${MOUNT}/deliveries`, { method: 'POST', body })
+  expect([response.status, (await response.text()).includes('at most 50 deliveries')]).toEqual([400, true])
 })

@@ -6,7 +6,7 @@ import { serveAsset } from './assets/serve-assets.ts'
 import { chooseLanguage } from './language/languages.ts'
 import { createTexts } from './language/texts.ts'
 import { mountPath } from './mount.ts'
-import { type DashboardOptions, type Operator, checkOptions } from './options.ts'
+import { type DashboardOptions, type Operator, checkOperator, checkOptions } from './options.ts'
 import { ACTIONS, PAGES } from './pages/pages.ts'
 import { FailurePage, MiddlePage, shownError } from './pages/problem-page.tsx'
 import { preferencesOf, storePreferences } from './reader/preferences.ts'
@@ -97,7 +97,7 @@ export function createDashboard(options: DashboardOptions): Hono {
         reader = await readerOf(c, path, undefined)
         return await respond(c, unauthorized(reader), { reader, operator: undefined, section })
       }
-      operator = found
+      operator = checkOperator(found)
       reader = await inTime(readerOf(c, path, operator))
       const visit: Visit = {
         engine,

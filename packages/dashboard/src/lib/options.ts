@@ -49,3 +49,19 @@ export function checkOptions(options: DashboardOptions): void {
       `basePath must be a path such as /admin/webhooks, without a slash at its end; found ${basePath}`,
     )
 }
+
+const MAX_NAME = 200
+
+/** Checks what `authorize` found: the name is recorded by the audit, and the tokens of forms are bound to it. @throws {TypeError} */
+export function checkOperator(operator: Operator): Operator {
+  const { name, role }: { name?: unknown; role?: unknown } = operator
+  if (typeof name !== 'string' || name === '' || name.length > MAX_NAME || !name.isWellFormed())
+    throw new TypeError(
+      `authorize must return a name of 1 to ${MAX_NAME} characters of well-formed text; found ${typeof name}`,
+    )
+  if (role !== 'read' && role !== 'act')
+    throw new TypeError(
+      `authorize must return the role 'read' or 'act'; found ${typeof role === 'string' ? role.slice(0, 20) : typeof role}`,
+    )
+  return operator
+}

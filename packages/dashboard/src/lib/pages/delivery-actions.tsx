@@ -1,5 +1,6 @@
 import { EngineError, allWorkspaces } from '@keepsend/engine'
 import type { Action } from '../visit.ts'
+import { PAGE_ROWS } from './delivery-filters.tsx'
 import { MiddlePage } from './problem-page.tsx'
 
 export const DELIVERY_ACTIONS: readonly Action[] = [
@@ -27,6 +28,11 @@ export const DELIVERY_ACTIONS: readonly Action[] = [
     async act({ engine, reader, fields, by }) {
       const { text, link } = reader
       const ids = fields('id')
+      if (ids.length > PAGE_ROWS)
+        throw new EngineError(
+          'invalid_request',
+          `at most ${PAGE_ROWS} deliveries are replayed at a time; found ${ids.length}: use a replay`,
+        )
       const refused: { id: string; why: string }[] = []
       let replayed = 0
       for (const id of ids) {

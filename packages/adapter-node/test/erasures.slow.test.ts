@@ -1,15 +1,13 @@
 // Erasures of a SQLite file: its bytes, with each driver; and the example of the docs runs.
-import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { promisify } from 'node:util'
 import { createEngine, insertQueuedEvent } from '@keepsend/engine'
 import { claimDueEvents, newEventId } from '@keepsend/outbox'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { migrate, openSqlite } from '../src/index.ts'
+import { runDocsExample } from './docs-example.ts'
 import { TEST_KEYS } from './keys.ts'
 import { PATIENCE_MS, keptLog, temporaryFile } from './rig.ts'
 
-const page = readFileSync(new URL('../../../docs/erasure.md', import.meta.url), 'utf8')
 const LENGTHS = [200, 2000, 60_000]
 
 /** How often each text occurs in the file and its log. */
@@ -137,16 +135,6 @@ describe.each(['better-sqlite3', 'node:sqlite'] as const)('an erasure of a SQLit
 })
 
 it('the example of docs/erasure.md runs unchanged: a poller steps it', { timeout: PATIENCE_MS }, async () => {
-  const example = /```ts\n(\/\/ erasure\.ts\n[^]*?)```/.exec(page)?.[1] ?? ''
-  const args = [
-    '--conditions=@keepsend/source',
-    '--input-type=module-typescript',
-    '--eval',
-    example.replace("'app.db'", JSON.stringify(temporaryFile())),
-  ]
-  const { stdout } = await promisify(execFile)(process.execPath, args, {
-    cwd: new URL('..', import.meta.url),
-    env: { ...process.env, KEEPSEND_SECRET_KEY: 'k1:a2VlcHNlbmQgdGVzdCBrZXksIDMyIGJ5dGVzIGxvbmc=' },
-  })
+  const stdout = await runDocsExample('erasure', { 'app.db': temporaryFile() })
   expect(stdout).toBe('dropped 1\nunsettled 1\ndropped 1 and then late_transactions\nleft 0\n')
 })

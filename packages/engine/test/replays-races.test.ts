@@ -2,6 +2,7 @@
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { openDatabase, openFile, temporaryFile } from './database.ts'
+import { FATES, dyingCalls } from './dying-calls.ts'
 import { drain, replayRig } from './replays.ts'
 
 const COUNT = 40
@@ -94,37 +95,20 @@ describe('a replay job', () => {
     expect(await finish(two)).toEqual(WHOLE)
   })
 
-  it.each(['never reaches the database', 'is committed, and its answer is lost'])(
-    'goes on after a process that died in any of its calls: one that %s',
-    async (fate) => {
-      let calls = 0
-      let dies = Infinity
-      // The first call that fails is its last: nothing of a dead process reaches the database.
-      async function call<T>(work: () => Promise<T>): Promise<T> {
-        const index = calls++
-        if (index < dies) return work()
-        if (index === dies && fate.startsWith('is committed')) await work()
-        throw new Error('the process died')
-      }
-      const two = await twoEngines((db) => ({
-        ...db,
-        run: (statement) => call(() => db.run(statement)),
-        atomic: (statements) => call(() => db.atomic(statements)),
-      }))
-      const { made, other } = two
-      let died = 0
-      for (dies = 0; dies < 6; dies++) {
-        await made.exec('update keepsend_replays set due_at = 0')
-        calls = 0
-        await other.engine.worker.stepReplays({ batch: 4 }).catch(() => undefined)
-        if (calls > dies) died++
-        await drain(made)
-      }
-      // Two looks for due jobs, the claim, the endpoint, and the step.
-      expect(died).toBe(5)
-      expect(await finish(two)).toEqual(WHOLE)
-    },
-  )
+  it.each(FATES)('goes on after a process that died in any of its calls: one that %s', async (fate) => {
+    const process = dyingCalls(fate)
+    const two = await twoEngines(process.wrap)
+    const { made, other } = two
+    let died = 0
+    for (let at = 0; at < 6; at++) {
+      await made.exec('update keepsend_replays set due_at = 0')
+      if (await process.dieAt(at, () => other.engine.worker.stepReplays({ batch: 4 }))) died++
+      await drain(made)
+    }
+    // Two looks for due jobs, the claim, the endpoint, and the step.
+    expect(died).toBe(5)
+    expect(await finish(two)).toEqual(WHOLE)
+  })
 
   it('writes nothing of a step that is killed at any of its statements', async () => {
     let broken = -1

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { globSync, readFileSync } from 'node:fs'
 import pg from 'pg'
 import { inject } from 'vitest'
@@ -20,11 +21,10 @@ export interface TestSchema {
   drop(): Promise<void>
 }
 
-let schemas = 0
-
 export async function createSchema(): Promise<TestSchema> {
   const base = inject('postgresUrl')
-  const name = `${inject('postgresSchemas')}${process.pid}_${++schemas}`
+  // Random: a long run can have two workers of one process id.
+  const name = `${inject('postgresSchemas')}${randomBytes(8).toString('hex')}`
   await once(base, (client) => client.query(`create schema ${name}`))
   const url = new URL(base)
   url.searchParams.set('options', `-c search_path=${name}`)

@@ -14,6 +14,7 @@ const IN_WORDS = new Set([
   'metadata', // which keys it may have
   'secret', // what it is made of
   'eventVersion', // which the catalog has
+  'since', // which is before until
   'signatures', // with the secrets that the endpoint has
   'headers', // which names are free
   'compatSignature',

@@ -1,0 +1,146 @@
+import { EngineError, type TestAttempt } from '@keepsend/engine'
+import { Head } from '../../parts/head.tsx'
+import { Icon } from '../../parts/icon.tsx'
+import { Body } from '../../parts/json-view.tsx'
+import { type Reader, showDuration } from '../../reader/reader.ts'
+import { FormToken } from '../shell.tsx'
+import type { Action, Page, Shown, Visit } from '../../site/visit.ts'
+import { breakable } from '../../parts/breakable.tsx'
+import { findEndpoint } from './find-endpoint.ts'
+
+interface Typed {
+  type: string
+  data: string
+}
+
+/** A test event with a payload of the reader's own, and what the endpoint answered. */
+export const endpointTestPage: Page = {
+  path: '/endpoints/:workspace/:id/test',
+  section: 'endpoints',
+  show(visit) {
+    const { engine, query } = visit
+    const types = engine.eventTypes({ deprecated: false })
+    const known = types.find(({ type }) => type === query('type')) ?? types[0]
+    const typed = { type: known?.type ?? 'test', data: JSON.stringify(known?.example ?? { hello: 'world' }, null, 2) }
+    return show(visit, typed)
+  },
+}
+
+export const ENDPOINT_TEST_ACTIONS: readonly Action[] = [
+  {
+    path: '/endpoints/:workspace/:id/test',
+    section: 'endpoints',
+    async act(sent) {
+      const { engine, param, field, by } = sent
+      const typed = { type: field('type') ?? '', data: field('data') ?? '' }
+      // What was typed stays, whatever is wrong with it.
+      let data: unknown
+      try {
+        data = JSON.parse(typed.data)
+      } catch (error) {
+        return show(sent, typed, { problem: error instanceof Error ? error.message : String(error) })
+      }
+      if (typeof data !== 'object' || data === null) return show(sent, typed, { problem: 'the data must be an object' })
+      try {
+        const attempt = await engine.sendTest(param('workspace'), param('id'), { type: typed.type, data, by })
+        return await show(sent, typed, { attempt })
+      } catch (error) {
+        if (!(error instanceof EngineError) || error.code === 'not_found') throw error
+        return show(sent, typed, { problem: error.message })
+      }
+    },
+  },
+]
+
+async function show(
+  visit: Visit,
+  typed: Typed,
+  { attempt, problem }: { attempt?: TestAttempt; problem?: string } = {},
+): Promise<Shown> {
+  const { engine, reader } = visit
+  const { text, link } = reader
+  const { workspaceId, endpoint } = await findEndpoint(visit)
+  const title = text('endpoint.test')
+  const types = engine.eventTypes()
+  const main = (
+    <>
+      <Head
+        title={title}
+        crumbs={
+          <>
+            <a href={link('endpoints')}>{text('nav.endpoints')}</a>
+            <a class="mono" href={link('endpoints', workspaceId, endpoint.id)}>
+              {breakable(endpoint.url)}
+            </a>
+          </>
+        }
+        reader={reader}
+      />
+      {problem === undefined ? null : (
+        <div class="note bad" role="alert">
+          <Icon name="failed" />
+          <div>
+            <h2>{text('form.refused')}</h2>
+            <p>{problem}</p>
+          </div>
+        </div>
+      )}
+      {attempt ? <Result attempt={attempt} reader={reader} /> : null}
+      <form class="sec stack form" method="post" action={link('endpoints', workspaceId, endpoint.id, 'test')}>
+        <FormToken reader={reader} />
+        <div class="field">
+          <label for="type">{text('column.type')}</label>
+          <input id="type" name="type" list="types" required value={typed.type} spellcheck={false} />
+          <datalist id="types">
+            {types.map(({ type }) => (
+              <option value={type} />
+            ))}
+          </datalist>
+        </div>
+        <div class="field">
+          <label for="data">{text('test.data')}</label>
+          <textarea id="data" name="data" rows={12} spellcheck={false}>
+            {typed.data}
+          </textarea>
+          <p class="help">{text('test.what')}</p>
+        </div>
+        <div class="row">
+          <button class="btn primary">{text('test.send')}</button>
+          <a class="btn" href={link('endpoints', workspaceId, endpoint.id)}>
+            {text('back')}
+          </a>
+        </div>
+      </form>
+    </>
+  )
+  return { title, main }
+}
+
+function Result({ attempt, reader }: { attempt: TestAttempt; reader: Reader }) {
+  const { text } = reader
+  const isDelivered = attempt.outcome === 'delivered'
+  const answer =
+    attempt.httpStatus === null ? (attempt.error ?? text('delivery.no_response')) : `HTTP ${attempt.httpStatus}`
+  return (
+    <>
+      <div class={isDelivered ? 'note delivered' : 'note bad'} role="status">
+        <Icon name={isDelivered ? 'delivered' : 'failed'} />
+        <div>
+          <h2>{text(isDelivered ? 'test.delivered' : 'test.failed')}</h2>
+          <p>
+            <span class="mono">{answer}</span>
+            {attempt.totalUs === null ? '' : `, ${showDuration(reader, attempt.totalUs / 1000)}`}
+          </p>
+        </div>
+      </div>
+      {attempt.body === null ? null : (
+        <section class="http">
+          <header>
+            <h2>{text('delivery.response')}</h2>
+          </header>
+          <Body text={attempt.body} reader={reader} />
+        </section>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,182 @@
+import { type Endpoint, type EndpointStatistics, type Engine, allWorkspaces } from '@keepsend/engine'
+import { Spark } from '../../parts/spark.tsx'
+import { Head } from '../../parts/head.tsx'
+import { Icon } from '../../parts/icon.tsx'
+import { Moment } from '../../parts/moment.tsx'
+import { ShownUrl } from '../../parts/split.tsx'
+import { EndpointStatus } from '../../parts/status.tsx'
+import { type Reader, showDuration, showPercent } from '../../reader/reader.ts'
+import { type Page, queryOf } from '../../site/visit.ts'
+import { unlessOff } from '../../history/unless-off.ts'
+
+const PAGE_ROWS = 50
+const DAY_MS = 86_400_000
+// The statistics of a summary begin at a whole hour.
+const SUMMARY_MS = DAY_MS - 3_600_000
+
+export const endpointsPage: Page = {
+  path: '/endpoints',
+  section: 'endpoints',
+  async show(visit) {
+    const { engine, reader } = visit
+    const { text, link, canAct } = reader
+    const filters = queryOf(visit, ['workspace', 'after'])
+    const rows = await engine.endpoints.list(filters.workspace ?? allWorkspaces, {
+      limit: PAGE_ROWS,
+      after: filters.after,
+    })
+    const day = await summaryOf(engine, rows, reader.now)
+    const title = text('nav.endpoints')
+    const main = (
+      <>
+        <Head
+          title={title}
+          reader={reader}
+          actions={
+            canAct ? (
+              <a class="btn primary" href={link('endpoints', 'new', { workspace: filters.workspace })}>
+                <Icon name="plus" />
+                {text('endpoints.add')}
+              </a>
+            ) : undefined
+          }
+        />
+        <form
+          class="filters"
+          method="get"
+          role="search"
+          aria-label={text('endpoints.filter')}
+          action={link('endpoints')}
+        >
+          <div class="find">
+            <Icon name="search" />
+            <input
+              type="search"
+              name="workspace"
+              placeholder={text('column.workspace')}
+              aria-label={text('column.workspace')}
+              value={filters.workspace ?? ''}
+            />
+          </div>
+          <button class="btn" type="submit">
+            {text('filter.apply')}
+          </button>
+        </form>
+        {rows.length === 0 ? (
+          <section class="empty">
+            <div class="stack">
+              <h2>{text('endpoints.none')}</h2>
+              <p class="dim">{text('first.endpoint_how')}</p>
+            </div>
+          </section>
+        ) : (
+          <table class="rows">
+            <caption class="sr">{text('nav.endpoints')}</caption>
+            <thead>
+              <tr>
+                <th scope="col">{text('column.endpoint')}</th>
+                <th scope="col" class="lo">
+                  {text('column.workspace')}
+                </th>
+                <th scope="col">{text('column.state')}</th>
+                <th scope="col">{text('range.24h')}</th>
+                <th scope="col" class="n">
+                  {text('column.success')}
+                </th>
+                <th scope="col" class="n xl">
+                  p95
+                </th>
+                <th scope="col" class="lo">
+                  {text('column.last_error')}
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map((endpoint) => (
+                <Row endpoint={endpoint} day={day?.get(endpoint.id)} reader={reader} />
+              ))}
+            </tbody>
+          </table>
+        )}
+        <div class="pager">
+          <span>{text('endpoints.pager')}</span>
+          <span class="row">
+            {rows.length === PAGE_ROWS ? (
+              <a class="btn sm" href={link('endpoints', { ...filters, after: rows.at(-1)?.id })}>
+                {text('pager.next')}
+                <Icon name="right" />
+              </a>
+            ) : null}
+          </span>
+        </div>
+      </>
+    )
+    return { title, main }
+  },
+}
+
+/** The last 24 hours of some endpoints, in one call; undefined without statistics. */
+async function summaryOf(
+  engine: Engine,
+  endpoints: readonly Endpoint[],
+  now: number,
+): Promise<ReadonlyMap<string, EndpointStatistics> | undefined> {
+  if (endpoints.length === 0) return new Map()
+  const summary = await unlessOff(() =>
+    engine.statistics.summary(allWorkspaces, { endpointIds: endpoints.map(({ id }) => id), since: now - SUMMARY_MS }),
+  )
+  return summary && new Map(summary.endpoints.map((one) => [one.endpointId, one]))
+}
+
+function Row({ endpoint, day, reader }: { endpoint: Endpoint; day: EndpointStatistics | undefined; reader: Reader }) {
+  const { text, link } = reader
+  const { id, workspaceId, url } = endpoint
+  const settled = day ? day.delivered + day.failed + day.retried : 0
+  const bad = day ? day.failed + day.retried : 0
+  return (
+    <tr>
+      <td class="fill a">
+        <ShownUrl url={url} href={link('endpoints', workspaceId, id)} />
+      </td>
+      <td class="dim nw lo">{workspaceId}</td>
+      <td class="nw b">
+        <EndpointStatus endpoint={endpoint} reader={reader} />
+        {endpoint.disabledReason === null ? null : (
+          <span class="dim"> {text(`disabled.${endpoint.disabledReason}`)}</span>
+        )}
+      </td>
+      <td class="d">
+        {day ? (
+          <Spark
+            buckets={day.buckets.map(({ delivered, failed, retried }) => ({ delivered, failed: failed + retried }))}
+            label={text('endpoints.day', { delivered: day.delivered, failed: bad })}
+          />
+        ) : (
+          <span class="dim">–</span>
+        )}
+      </td>
+      <td class="n c">
+        {day && settled > 0 ? (
+          <span class={bad > settled / 10 ? 'failed tone' : undefined}>
+            {showPercent(reader, day.delivered, settled)}
+          </span>
+        ) : (
+          <span class="dim">–</span>
+        )}
+      </td>
+      <td class="n xl">{day?.p95Ms == null ? '–' : showDuration(reader, day.p95Ms)}</td>
+      <td class="lo e">
+        {day?.lastError ? (
+          <>
+            {day.lastError.httpStatus === null ? day.lastError.errorClass : `HTTP ${day.lastError.httpStatus}`}{' '}
+            <span class="dim">
+              <Moment at={day.lastError.at} reader={reader} />
+            </span>
+          </>
+        ) : (
+          <span class="dim">–</span>
+        )}
+      </td>
+    </tr>
+  )
+}

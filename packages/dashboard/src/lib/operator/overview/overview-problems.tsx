@@ -1,0 +1,83 @@
+import type { EndpointProblem } from '@keepsend/engine'
+import { Icon } from '../../parts/icon.tsx'
+import { Moment } from '../../parts/moment.tsx'
+import { ShownUrl } from '../../parts/split.tsx'
+import { type Reader, showNumber } from '../../reader/reader.ts'
+
+export function ProblemList({
+  problems,
+  urls,
+  reader,
+}: {
+  problems: readonly EndpointProblem[] | undefined
+  urls: ReadonlyMap<string, string>
+  reader: Reader
+}) {
+  const { text, link } = reader
+  // Warnings are absent while nothing is wrong.
+  if (problems === undefined || problems.length === 0) return null
+  return (
+    <section aria-labelledby="h-problems">
+      <div class="sec-h">
+        <h2 id="h-problems">{text('overview.attention')}</h2>
+        <a class="sub link" href={link('problems')}>
+          {text('overview.all_problems')}
+        </a>
+      </div>
+      <table class="rows">
+        <caption class="sr">{text('overview.attention')}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{text('column.problem')}</th>
+            <th scope="col">{text('column.endpoint')}</th>
+            <th scope="col" class="lo">
+              {text('column.workspace')}
+            </th>
+            <th scope="col" class="n">
+              {text('column.attempts')}
+            </th>
+            <th scope="col" class="n lo">
+              {text('column.first')}
+            </th>
+            <th scope="col" class="n">
+              {text('column.last')}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {problems.map(({ workspaceId, endpointId, errorClass, httpStatus, attempts, firstSeenAt, lastSeenAt }) => {
+            const url = urls.get(endpointId)
+            return (
+              <tr>
+                <td class="a">
+                  <a
+                    class="status failed"
+                    href={link('deliveries', { endpoint: endpointId, workspace: workspaceId, time: '7d' })}
+                  >
+                    <Icon name="failed" />
+                    <span class="st">{httpStatus === null ? errorClass : `HTTP ${httpStatus}`}</span>
+                  </a>
+                </td>
+                <td class="fill b">
+                  {url === undefined ? (
+                    <span class="mono dim">{endpointId}</span>
+                  ) : (
+                    <ShownUrl url={url} href={link('endpoints', workspaceId, endpointId)} />
+                  )}
+                </td>
+                <td class="lo dim nw">{workspaceId}</td>
+                <td class="n c">{showNumber(reader, attempts)}</td>
+                <td class="n lo dim">
+                  <Moment at={firstSeenAt} reader={reader} />
+                </td>
+                <td class="n d dim">
+                  <Moment at={lastSeenAt} reader={reader} />
+                </td>
+              </tr>
+            )
+          })}
+        </tbody>
+      </table>
+    </section>
+  )
+}

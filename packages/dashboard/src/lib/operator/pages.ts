@@ -1,0 +1,60 @@
+import type { Action, Page } from '../site/visit.ts'
+import { endpointConfirmations } from './endpoints/confirm-endpoint.tsx'
+import { deliveriesPage } from './deliveries/deliveries.tsx'
+import { deliveryPage } from './deliveries/delivery.tsx'
+import { DELIVERY_ACTIONS } from './deliveries/delivery-actions.tsx'
+import { endpointPage } from './endpoints/endpoint.tsx'
+import { ENDPOINT_ACTIONS } from './endpoints/endpoint-actions.ts'
+import { ENDPOINT_FORM_ACTIONS, endpointEditPage, endpointNewPage } from './endpoints/endpoint-form.tsx'
+import { ENDPOINT_SECRET_ACTIONS, endpointSecretsPage } from './endpoints/endpoint-secrets.tsx'
+import { ENDPOINT_TEST_ACTIONS, endpointTestPage } from './endpoints/endpoint-test.tsx'
+import { endpointsPage } from './endpoints/endpoints.tsx'
+import { eventPage, eventsPage } from './events/events.tsx'
+import { giveUpPage } from './deliveries/give-up.tsx'
+import { KEY_ACTIONS, revokeKeyPage } from './workspaces/key-actions.tsx'
+import { overviewPage } from './overview/overview.tsx'
+import { preferencesPage } from './preferences.tsx'
+import { PROBLEM_ACTIONS, problemsPage } from './problems/problems.tsx'
+import { REPLAY_ACTIONS } from './replays/replay-actions.ts'
+import { replayNewPage } from './replays/replay-new.tsx'
+import { replayPage } from './replays/replay.tsx'
+import { replaysPage } from './replays/replays.tsx'
+import { workspacePage } from './workspaces/workspace.tsx'
+import { workspacesPage } from './workspaces/workspaces.tsx'
+
+/** The pages of the dashboard. One whose path is a word comes before one that has a parameter in its place. */
+export const PAGES: readonly Page[] = [
+  overviewPage,
+  deliveriesPage,
+  deliveryPage,
+  giveUpPage,
+  endpointsPage,
+  endpointNewPage,
+  endpointPage,
+  endpointEditPage,
+  endpointSecretsPage,
+  endpointTestPage,
+  ...endpointConfirmations,
+  problemsPage,
+  replaysPage,
+  replayNewPage,
+  replayPage,
+  eventsPage,
+  eventPage,
+  workspacesPage,
+  workspacePage,
+  revokeKeyPage,
+  preferencesPage,
+]
+
+/** The changes that its forms make. */
+export const ACTIONS: readonly Action[] = [
+  ...DELIVERY_ACTIONS,
+  ...ENDPOINT_FORM_ACTIONS,
+  ...ENDPOINT_ACTIONS,
+  ...ENDPOINT_SECRET_ACTIONS,
+  ...ENDPOINT_TEST_ACTIONS,
+  ...PROBLEM_ACTIONS,
+  ...REPLAY_ACTIONS,
+  ...KEY_ACTIONS,
+]

@@ -1,0 +1,100 @@
+import { EngineError } from '@keepsend/engine'
+import type { Child } from 'hono/jsx'
+import type { Reader } from '../reader/reader.ts'
+import { Moment } from '../parts/moment.tsx'
+import { Icon } from '../parts/icon.tsx'
+import type { Shown } from './visit.ts'
+
+/** A page of one sentence and a way on. */
+export function MiddlePage({
+  title,
+  icon,
+  children,
+  way,
+}: {
+  title: string
+  icon?: Child
+  children: Child
+  way: Child
+}) {
+  return (
+    <div class="page-mid">
+      {icon}
+      <h1>{title}</h1>
+      {children}
+      <div class="row">{way}</div>
+    </div>
+  )
+}
+
+/** What an error of the engine means to the reader; undefined: it is not about the request. */
+export function shownError(error: unknown, reader: Reader): Shown | undefined {
+  if (!(error instanceof EngineError)) return undefined
+  const { text, link } = reader
+  if (error.code === 'not_found' || error.code === 'not_retained') {
+    const title = text('not_kept.title')
+    const main = (
+      <MiddlePage
+        title={title}
+        way={
+          <a class="btn primary" href={link('deliveries')}>
+            {text('not_kept.way')}
+          </a>
+        }
+      >
+        <p>{text('not_kept.why')}</p>
+        <p class="dim">{error.message}</p>
+      </MiddlePage>
+    )
+    return { title, main, status: 404 }
+  }
+  if (error.status < 500) {
+    const title = text('refused.title')
+    const main = (
+      <MiddlePage
+        title={title}
+        way={
+          <a class="btn primary" href={link()}>
+            {text('nav.overview')}
+          </a>
+        }
+      >
+        <p>{error.message}</p>
+      </MiddlePage>
+    )
+    return { title, main, status: error.code === 'conflict' ? 409 : 400 }
+  }
+  return undefined
+}
+
+/** The page of a failure that is ours: it needs no database. */
+export function FailurePage({ reference, here, reader }: { reference: string; here: string; reader: Reader }) {
+  const { text } = reader
+  return (
+    <MiddlePage
+      title={text('failure.title')}
+      icon={
+        <span class="bad tone">
+          <Icon name="db" />
+        </span>
+      }
+      way={
+        <a class="btn primary" href={here}>
+          {text('failure.again')}
+        </a>
+      }
+    >
+      <p>{text('failure.why')}</p>
+      <dl class="facts">
+        <dt>{text('failure.when')}</dt>
+        <dd>
+          <Moment at={reader.now} reader={reader}>
+            {reader.times.clock(reader.now)}
+          </Moment>
+        </dd>
+        <dt>{text('failure.reference')}</dt>
+        <dd class="mono">{reference}</dd>
+      </dl>
+    </MiddlePage>
+  )
+}

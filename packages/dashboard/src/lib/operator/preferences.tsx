@@ -1,5 +1,5 @@
 import { Head } from '../parts/head.tsx'
-import { FormToken } from './shell.tsx'
+import { FormToken } from '../parts/form-token.tsx'
 import type { Page } from '../site/visit.ts'
 
 const ZONES = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')]

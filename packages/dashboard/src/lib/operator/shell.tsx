@@ -1,12 +1,11 @@
 import type { Child } from 'hono/jsx'
 import type { PlainKey } from '../language/text.ts'
 import { Icon, type IconName } from '../parts/icon.tsx'
+import { ThemeSwitch } from '../parts/theme-switch.tsx'
 import type { Reader } from '../reader/reader.ts'
 
 /** The parts of the dashboard, as its navigation lists them. */
-export type Section = 'overview' | 'deliveries' | 'endpoints' | 'problems' | 'replays' | 'events' | 'workspaces'
-
-const SECTIONS: [section: Section, icon: IconName, name: PlainKey][] = [
+const SECTIONS: [section: string, icon: IconName, name: PlainKey][] = [
   ['overview', 'overview', 'nav.overview'],
   ['deliveries', 'deliveries', 'nav.deliveries'],
   ['endpoints', 'endpoints', 'nav.endpoints'],
@@ -21,7 +20,6 @@ export interface Surroundings {
   /** Such as `production`; it is always in view. */
   environment: string | undefined
   name: string
-  theme: 'light' | 'dark' | undefined
   /** The address of this page, to come back to. */
   here: string
   /** Links of the host's own. */
@@ -34,7 +32,7 @@ export function Shell({
   reader,
   children,
 }: {
-  section: Section | undefined
+  section: string | undefined
   surroundings: Surroundings
   reader: Reader
   children: Child
@@ -73,7 +71,7 @@ export function Shell({
             ))}
           </nav>
           <div class="side-foot">
-            <ThemeSwitch surroundings={surroundings} reader={reader} />
+            <ThemeSwitch here={surroundings.here} reader={reader} />
             <span>{text('signed_in', { name })}</span>
             <span>
               <a class="link" href={link('preferences', { back: surroundings.here })} data-key="?">
@@ -86,35 +84,6 @@ export function Shell({
       {children}
     </div>
   )
-}
-
-const THEMES = [
-  ['system', 'screen', 'theme.system'],
-  ['light', 'sun', 'theme.light'],
-  ['dark', 'moon', 'theme.dark'],
-] as const
-
-function ThemeSwitch({ surroundings: { theme, here }, reader }: { surroundings: Surroundings; reader: Reader }) {
-  const { text, link } = reader
-  return (
-    <form method="post" action={link('preferences')}>
-      <FormToken reader={reader} />
-      <input type="hidden" name="back" value={here} />
-      <div class="seg" role="group" aria-label={text('theme.label')}>
-        {THEMES.map(([value, icon, label]) => (
-          <button name="theme" value={value} aria-pressed={String((theme ?? 'system') === value)} title={text(label)}>
-            <Icon name={icon} />
-            <span class="sr">{text(label)}</span>
-          </button>
-        ))}
-      </div>
-    </form>
-  )
-}
-
-/** The token that each form carries which changes something. */
-export function FormToken({ reader: { csrf } }: { reader: Reader }) {
-  return <input type="hidden" name="csrf" value={csrf} />
 }
 
 function Logo() {

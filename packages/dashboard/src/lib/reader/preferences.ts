@@ -17,13 +17,17 @@ const COOKIES = { theme: 'keepsend_theme', zone: 'keepsend_zone', language: 'kee
 const YEAR_S = 31_536_000
 const MAX_LENGTH = 64
 
-export function preferencesOf(c: Context): Preferences {
+/** @param defaults for what the reader has not chosen */
+export function preferencesOf(
+  c: Context,
+  defaults: Partial<Pick<Preferences, 'theme' | 'language'>> = {},
+): Preferences {
   const theme = getCookie(c, COOKIES.theme)
   const zone = getCookie(c, COOKIES.zone)
   return {
-    theme: theme === 'light' || theme === 'dark' ? theme : undefined,
+    theme: theme === 'light' || theme === 'dark' ? theme : theme === 'system' ? undefined : defaults.theme,
     zone: zone !== undefined && isTimeZone(zone) ? zone : 'UTC',
-    language: getCookie(c, COOKIES.language),
+    language: getCookie(c, COOKIES.language) ?? defaults.language,
     keys: getCookie(c, COOKIES.keys) !== 'off',
   }
 }

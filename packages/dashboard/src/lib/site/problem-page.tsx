@@ -51,14 +51,7 @@ export function shownError(error: unknown, reader: Reader): Shown | undefined {
   if (error.status < 500) {
     const title = text('refused.title')
     const main = (
-      <MiddlePage
-        title={title}
-        way={
-          <a class="btn primary" href={link()}>
-            {text('nav.overview')}
-          </a>
-        }
-      >
+      <MiddlePage title={title} way={<Home reader={reader} />}>
         <p>{error.message}</p>
       </MiddlePage>
     )
@@ -96,5 +89,40 @@ export function FailurePage({ reference, here, reader }: { reference: string; he
         <dd class="mono">{reference}</dd>
       </dl>
     </MiddlePage>
+  )
+}
+
+/** The page of a form that is not accepted: its token is old, or the reader may not act. */
+export function forbiddenPage({ title, reader }: { title: string; reader: Reader }): Shown {
+  return {
+    title,
+    status: 403,
+    main: (
+      <MiddlePage title={title} way={<Home reader={reader} />}>
+        <p>{reader.text('form_expired.why')}</p>
+      </MiddlePage>
+    ),
+  }
+}
+
+/** The page of an address that is none. @param home the first page, which the address of this one does not tell */
+export function noPage({ home, reader }: { home: string; reader: Reader }): Shown {
+  const title = reader.text('no_page.title')
+  return {
+    title,
+    status: 404,
+    main: (
+      <MiddlePage title={title} way={<Home reader={reader} at={home} />}>
+        <p>{reader.text('no_page.why')}</p>
+      </MiddlePage>
+    ),
+  }
+}
+
+function Home({ reader: { text, link }, at = link() }: { reader: Reader; at?: string }) {
+  return (
+    <a class="btn primary" href={at}>
+      {text('nav.overview')}
+    </a>
   )
 }

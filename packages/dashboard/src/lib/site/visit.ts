@@ -1,7 +1,6 @@
 import type { Engine } from '@keepsend/engine'
 import type { Child } from 'hono/jsx'
 import type { Reader } from '../reader/reader.ts'
-import type { Section } from '../operator/shell.tsx'
 
 /** A request for a page. */
 export interface Visit {
@@ -28,15 +27,16 @@ export interface Shown {
   status?: 200 | 400 | 403 | 404 | 409 | undefined
 }
 
-export interface Page {
+export interface Page<V extends Visit = Visit> {
   /** Such as `/deliveries/:id`. */
   path: string
-  section: Section | undefined
-  show(visit: Visit): Promise<Shown> | Shown
+  /** The part of the navigation that it belongs to. */
+  section: string | undefined
+  show(visit: V): Promise<Shown> | Shown
 }
 
-/** A form that was sent. */
-export interface Sent extends Visit {
+/** What a form adds to the visit that sent it. */
+interface Fields {
   /** A field; undefined if it is absent or empty. */
   field: (name: string) => string | undefined
   /** All values of a field. */
@@ -45,9 +45,12 @@ export interface Sent extends Visit {
   by: string
 }
 
+/** A form that was sent. */
+export type Sent<V extends Visit = Visit> = V & Fields
+
 /** A change, which answers with the address to go to, or with a page that says what is wrong with the form. */
-export interface Action {
+export interface Action<V extends Visit = Visit> {
   path: string
-  section: Section | undefined
-  act(sent: Sent): Promise<string | Shown>
+  section: string | undefined
+  act(sent: Sent<V>): Promise<string | Shown>
 }

@@ -1,7 +1,7 @@
 import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Pager } from '../../parts/pager.tsx'
-import { FormToken } from '../shell.tsx'
+import { FormToken } from '../../parts/form-token.tsx'
 import { type Page, queryOf } from '../../site/visit.ts'
 import { Chips, FILTERS, FilterForm, PAGE_ROWS } from './delivery-filters.tsx'
 import { DeliveryRows } from '../../history/delivery-rows.tsx'

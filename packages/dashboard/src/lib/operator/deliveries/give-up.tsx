@@ -1,4 +1,4 @@
-import { FormToken } from '../shell.tsx'
+import { FormToken } from '../../parts/form-token.tsx'
 import type { Page } from '../../site/visit.ts'
 import { findDelivery } from './find-delivery.ts'
 

@@ -1,5 +1,5 @@
 import type { PlainKey } from '../../language/text.ts'
-import { FormToken } from '../shell.tsx'
+import { FormToken } from '../../parts/form-token.tsx'
 import type { Page } from '../../site/visit.ts'
 import { findEndpoint } from './find-endpoint.ts'
 

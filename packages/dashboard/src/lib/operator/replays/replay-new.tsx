@@ -1,7 +1,7 @@
 import { EngineError } from '@keepsend/engine'
 import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
-import { FormToken } from '../shell.tsx'
+import { FormToken } from '../../parts/form-token.tsx'
 import { type Page, queryOf } from '../../site/visit.ts'
 import { WHATS, inputOf } from './replay-form.ts'
 import { planned } from './replay-state.tsx'

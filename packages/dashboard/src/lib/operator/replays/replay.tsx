@@ -4,7 +4,7 @@ import { Head } from '../../parts/head.tsx'
 import { Moment } from '../../parts/moment.tsx'
 import { CopiedIdent } from '../../parts/split.tsx'
 import { showNumber } from '../../reader/reader.ts'
-import { FormToken } from '../shell.tsx'
+import { FormToken } from '../../parts/form-token.tsx'
 import type { Page } from '../../site/visit.ts'
 import { JobStatus, LIVE_MS, planned } from './replay-state.tsx'
 

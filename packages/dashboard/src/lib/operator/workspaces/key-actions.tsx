@@ -1,6 +1,6 @@
 import { EngineError, SCOPES, type Scope } from '@keepsend/engine'
 import { Copy } from '../../parts/copy.tsx'
-import { FormToken } from '../shell.tsx'
+import { FormToken } from '../../parts/form-token.tsx'
 import type { Action, Page } from '../../site/visit.ts'
 
 const DAY_MS = 86_400_000

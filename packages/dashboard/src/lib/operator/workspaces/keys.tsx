@@ -1,7 +1,7 @@
 import { type ApiKey, DEFAULT_SCOPES, SCOPES } from '@keepsend/engine'
 import { Moment } from '../../parts/moment.tsx'
 import type { Reader } from '../../reader/reader.ts'
-import { FormToken } from '../shell.tsx'
+import { FormToken } from '../../parts/form-token.tsx'
 
 export function Keys({ keys, workspaceId, reader }: { keys: readonly ApiKey[]; workspaceId: string; reader: Reader }) {
   const { text, link, canAct } = reader

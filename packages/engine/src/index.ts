@@ -80,7 +80,8 @@ export type {
   RecordedResponse,
 } from './lib/outcome.ts'
 export type { Page } from './lib/page.ts'
-export type { PortalCapability, PortalLink } from './lib/portal-links/portal-link.ts'
+export type { PortalCapability } from './lib/portal-capabilities.ts'
+export type { PortalLink } from './lib/portal-links/portal-link.ts'
 export type {
   NewPortalLink,
   OpenedPortalLink,

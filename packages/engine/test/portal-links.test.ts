@@ -307,7 +307,7 @@ it('hostile tokens and sessions are answered with undefined, and no statement fa
     fc.array(alphabet, { maxLength: 120 }).map((all) => all.join('')),
     fc.string({ unit: fc.constantFrom(...'aZ09_-'), minLength: 43, maxLength: 43 }),
     fc.tuple(fc.nat(session.length), alphabet).map(([at, one]) => session.slice(0, at) + one + session.slice(at)),
-    fc.constantFrom(...[undefined, null, 7, {}, [token], 'x'.repeat(5_000_000)].map((value) => value as string)),
+    fc.constantFrom(...[undefined, null, 7, {}, [token], 'x'.repeat(100_000)].map((value) => value as string)),
   )
   await fc.assert(
     fc.asyncProperty(hostile, async (text) => {

@@ -1,7 +1,7 @@
 import { withDefaults } from '@keepsend/outbox/internal'
 import { EngineError, checkBounds, checkNames, checkOneOf } from '../errors.ts'
 import { characters } from '../formats/characters.ts'
-import { PORTAL_CAPABILITIES, type PortalCapability } from './portal-link.ts'
+import { PORTAL_CAPABILITIES, type PortalCapability } from '../portal-capabilities.ts'
 import { PORTAL_LINK_OPTIONS, type PortalLinkOptions } from './portal-links.ts'
 
 /** The options of a new link with their defaults. */

@@ -1,13 +1,8 @@
 import { type Row, type SqlText, clock, createCodec, json, raw, sqlText } from '@keepsend/outbox/internal'
 import type { InferSelectModel } from 'drizzle-orm/table'
 import { parseStored } from '../formats/stored-json.ts'
+import { PORTAL_CAPABILITIES, type PortalCapability } from '../portal-capabilities.ts'
 import type { portalLinks } from '../sqlite/tables.ts'
-
-/** Everything that a portal link can allow; seeing the endpoints and deliveries of its workspace is always allowed. */
-export const PORTAL_CAPABILITIES = ['endpoints:write', 'secrets:write', 'tests:send', 'replays:write'] as const
-
-/** An action that a portal link allows, in the words of the API's scopes. */
-export type PortalCapability = (typeof PORTAL_CAPABILITIES)[number]
 
 /** A link that lets a customer into the portal, without its token. Times are milliseconds since the epoch. */
 export interface PortalLink {

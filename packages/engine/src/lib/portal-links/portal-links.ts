@@ -1,7 +1,8 @@
 import type { OptionNames } from '@keepsend/outbox/internal'
 import { BY_OPTION, type ByOption } from '../audit/action.ts'
 import type { Page } from '../page.ts'
-import type { PortalCapability, PortalLink } from './portal-link.ts'
+import type { PortalCapability } from '../portal-capabilities.ts'
+import type { PortalLink } from './portal-link.ts'
 
 /** The parts of a new portal link. */
 export interface PortalLinkOptions extends ByOption {

@@ -1,6 +1,6 @@
 import { bigint, index, integer, pgTable, text } from 'drizzle-orm/pg-core'
 import type { AuditVerb } from '../audit-verbs.ts'
-import type { PortalCapability } from '../portal-links/portal-link.ts'
+import type { PortalCapability } from '../portal-capabilities.ts'
 import { jsonText } from './json-text.ts'
 
 /** Actions of people. An id that is null: the action was about none of that kind. */

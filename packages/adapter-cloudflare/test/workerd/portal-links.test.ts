@@ -26,11 +26,17 @@ describe('a portal link on D1', () => {
     const { engine } = await rig()
     const other = otherIsolate()
     for (let round = 0; round < 5; round++) {
-      const { token, link } = await engine.portalLinks.create('w', { subject: 'dana' })
+      const { token, link } = await engine.portalLinks.create('w', {
+        subject: 'dana',
+        language: 'de-AT',
+        returnUrl: 'https://app.example.com',
+      })
       expect(await other.portalLinks.find(token)).toEqual(link)
       const both = await Promise.all([engine, other].map(({ portalLinks }) => portalLinks.open(token)))
       const won = both.filter((result) => result !== undefined)
-      expect(won).toMatchObject([{ link: { id: link.id, state: 'used', subject: 'dana' } }])
+      expect(won).toMatchObject([
+        { link: { id: link.id, state: 'used', subject: 'dana', returnUrl: 'https://app.example.com/' } },
+      ])
       for (const { portalLinks } of [engine, other])
         expect(await portalLinks.session(won[0]?.session ?? '')).toEqual(won[0]?.link)
     }

@@ -2,7 +2,7 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 import { type SqlText, clock, isNullRefused, raw, sqlText } from '@keepsend/outbox/internal'
 import { lockedEndpointsOf } from '../backlog/locks.ts'
 import { EngineError } from '../errors.ts'
-import { HAS_USES } from './portal-link.ts'
+import { IS_UNSPENT } from './portal-link.ts'
 
 /** On Postgres links of one workspace are inserted one after the other, so that each insert counts those before it. */
 export function lockLinks(db: OutboxDatabase, workspaceId: string): SqlText[] {
@@ -13,7 +13,7 @@ export function lockLinks(db: OutboxDatabase, workspaceId: string): SqlText[] {
 export function guardLinkCount({ dialect }: OutboxDatabase, workspaceId: string, most: number, text: string): SqlText {
   const active = sqlText`
     select 1 from keepsend_portal_links ${dialect.by('keepsend_portal_links_active')}
-    where workspace_id = ${workspaceId} and expires_at > ${clock()} and ${HAS_USES} ${dialect.first(most)}`
+    where workspace_id = ${workspaceId} and expires_at > ${clock()} and ${IS_UNSPENT} ${dialect.first(most)}`
   return sqlText`case when (select count(*) from (${active}) as counted) < ${raw(String(most))} then ${text} end`
 }
 

@@ -7,7 +7,7 @@ import type { Limits } from '../limits.ts'
 import type { Pepper } from '../secrets/pepper.ts'
 import { checkWorkspaceId } from '../workspace-id.ts'
 import { readNewLink } from './new-portal-link.ts'
-import { HAS_USES, IS_VALID, type PortalLink, SHOWN, toPortalLink } from './portal-link.ts'
+import { IS_UNSPENT, IS_VALID, type PortalLink, SHOWN, toPortalLink } from './portal-link.ts'
 import { asLinkLimit, guardLinkCount, lockLinks } from './portal-link-limit.ts'
 import { PORTAL_LINK_LIST_OPTIONS, type PortalLinks } from './portal-links.ts'
 import { createPortalSessions } from './portal-session.ts'
@@ -107,7 +107,7 @@ export function createPortalLinks(
       const action = { verb: 'portal_link.open', workspaceId, portalLinkId: id } as const
       const transaction = new ActionTransaction(deps, action, options)
       // The row is locked with the action, and compared again by the update: of two calls for the last use one changes it.
-      const isActive = sqlText`id = ${id} and expires_at > ${clock()} and ${HAS_USES}`
+      const isActive = sqlText`id = ${id} and expires_at > ${clock()} and ${IS_UNSPENT}`
       transaction.record(targetIn(db, 'keepsend_portal_links', isActive))
       const opened = transaction.add(sqlText`
         update keepsend_portal_links set uses_left = uses_left - 1, last_used_at = ${clock()} where ${isActive}`)

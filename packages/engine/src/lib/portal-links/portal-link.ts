@@ -53,8 +53,8 @@ export const portalLinkRows = createCodec<typeof portalLinks>({
 /** The condition that a link can be opened, or that its session goes on. */
 export const IS_VALID = sqlText`revoked_at is null and expires_at > ${clock()}`
 
-/** The condition of the index `keepsend_portal_links_active`: planners compare it term by term. */
-export const HAS_USES = raw('revoked_at is null and (uses_left is null or uses_left > 0)')
+/** Neither used up nor revoked: the condition of the index `keepsend_portal_links_active`, which planners compare term by term. */
+export const IS_UNSPENT = raw('revoked_at is null and (uses_left is null or uses_left > 0)')
 
 /** The columns of a table `as link`, for {@link toPortalLink}. */
 export const SHOWN: SqlText = sqlText`${portalLinkRows.except(['tokenHash', 'revokedAt'], 'link')},

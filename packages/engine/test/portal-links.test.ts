@@ -246,11 +246,13 @@ describe('a session of a portal link', () => {
     const made = await rig()
     const { portalLinks } = made.engine
     const { session, id } = await opened(made)
-    for (let at = 0; at < session.length; at++)
-      for (const other of ['A', 'B', 'f', '0', '.']) {
-        const forged = session.slice(0, at) + other + session.slice(at + 1)
-        if (forged !== session) expect(await portalLinks.session(forged), `${other} at ${at}`).toBeUndefined()
-      }
+    const forged = Array.from(session, (character, at) =>
+      ['A', 'B', 'f', '0', '.']
+        .filter((other) => other !== character)
+        .map((other) => session.slice(0, at) + other + session.slice(at + 1)),
+    ).flat()
+    expect(forged.length).toBeGreaterThan(400)
+    for (const one of forged) expect(await portalLinks.session(one), one).toBeUndefined()
     expect(await portalLinks.session(session)).toMatchObject({ id })
   })
 
@@ -301,11 +303,11 @@ it('hostile tokens and sessions are answered with undefined, and no statement fa
   const made = await rig()
   const { portalLinks } = made.engine
   const { session, token } = await opened(made)
-  const alphabet = fc.constantFrom(...'aZ09_-.=~ \0%\u{1f642}\ud800')
+  const alphabet = fc.constantFrom('a', 'Z', '0', '9', '_', '-', '.', '=', '~', ' ', '\0', '%', '🙂', '\ud800')
   const hostile = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 200 }),
     fc.array(alphabet, { maxLength: 120 }).map((all) => all.join('')),
-    fc.string({ unit: fc.constantFrom(...'aZ09_-'), minLength: 43, maxLength: 43 }),
+    fc.string({ unit: fc.constantFrom('a', 'Z', '0', '9', '_', '-'), minLength: 43, maxLength: 43 }),
     fc.tuple(fc.nat(session.length), alphabet).map(([at, one]) => session.slice(0, at) + one + session.slice(at)),
     fc.constantFrom(...[undefined, null, 7, {}, [token], 'x'.repeat(100_000)].map((value) => value as string)),
   )

@@ -31,6 +31,7 @@ const WRANGLER_ORDER = [
   'engine/0013_replays',
   'engine/0014_erasure',
   'engine/0015_versions',
+  'engine/0016_portal_links',
 ]
 
 // D1 bills each index of a new row.

@@ -90,6 +90,7 @@ it('`wrangler d1 migrations apply` creates the same tables as migrate()', { time
     'keepsend/0013_keepsend_replays.sql',
     'keepsend/0014_keepsend_erasure.sql',
     'keepsend/0015_keepsend_versions.sql',
+    'keepsend/0016_keepsend_portal_links.sql',
     'sqlite/0001_messaging.sql',
   ])
 

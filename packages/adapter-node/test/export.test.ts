@@ -11,7 +11,7 @@ import { PATIENCE_MS, temporaryFile } from './rig.ts'
 it('the example of docs/export.md runs unchanged, and its export is whole', { timeout: PATIENCE_MS }, async () => {
   const stdout = await runDocsExample('export', { 'app.db': temporaryFile(), 'w1.ndjson': `${temporaryFile()}.ndjson` })
   expect(stdout.replaceAll(/\s/g, '')).toBe(
-    '{workspace:0,endpoint:1,api_key:0,delivery:1,event:1,attempt:0,problem:0,replay:0,audit:2}',
+    '{workspace:0,endpoint:1,api_key:0,portal_link:0,delivery:1,event:1,attempt:0,problem:0,replay:0,audit:2}',
   )
 })
 

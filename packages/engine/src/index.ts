@@ -80,6 +80,15 @@ export type {
   RecordedResponse,
 } from './lib/outcome.ts'
 export type { Page } from './lib/page.ts'
+export type { PortalCapability } from './lib/portal-capabilities.ts'
+export type { PortalLink } from './lib/portal-links/portal-link.ts'
+export type {
+  NewPortalLink,
+  OpenedPortalLink,
+  PortalLinkListOptions,
+  PortalLinkOptions,
+  PortalLinks,
+} from './lib/portal-links/portal-links.ts'
 export type { EndpointProblem, ProblemState } from './lib/problems/endpoint-problem.ts'
 export type { ProblemFilter } from './lib/problems/problem-list.ts'
 export type { ProblemStore } from './lib/problems/problem-store.ts'

@@ -19,7 +19,10 @@ interface World extends Rig {
     replayId: string
     pausedId: string
     apiKeyId: string
+    portalLinkId: string
   }
+  /** Of the portal link. */
+  token: string
   /** Lets the next transaction fail at its last statement. */
   refuseNext: () => void
 }
@@ -49,6 +52,7 @@ async function world(options: Parameters<typeof rig>[0] = {}): Promise<World> {
   const rows = await made.rows()
   const idOf = (status: string): string => rows.find((row) => row.status === status)?.id ?? ''
   const { id: apiKeyId } = await made.engine.apiKeys.create({ workspaceId: 'w1' })
+  const { link, token } = await made.engine.portalLinks.create('w1')
   // A replay of another endpoint, and one of several: an endpoint has one at a time.
   const { id: otherId } = await made.addEndpoint({ eventTypes: ['other'] })
   await made.engine.publish({ type: 'other', workspaceId: 'w1', data: { text: 'fails' } })
@@ -61,12 +65,22 @@ async function world(options: Parameters<typeof rig>[0] = {}): Promise<World> {
   const problemId = `prb_${endpointId}.http_4xx.400`
   return {
     ...made,
-    ids: { endpointId, failedId: idOf('failed'), waitingId: idOf('pending'), problemId, replayId, pausedId, apiKeyId },
+    ids: {
+      endpointId,
+      failedId: idOf('failed'),
+      waitingId: idOf('pending'),
+      problemId,
+      replayId,
+      pausedId,
+      apiKeyId,
+      portalLinkId: link.id,
+    },
+    token,
     refuseNext: () => void (isRefusing = true),
   }
 }
 
-type Act = (engine: Engine, ids: World['ids'], by: { by?: string | undefined }) => Promise<unknown>
+type Act = (engine: Engine, ids: World['ids'], by: { by?: string | undefined }, token: string) => Promise<unknown>
 
 const ENDPOINT = { url: 'https://other.example.com/' }
 const RETENTION = { attemptsMs: 60_000 }
@@ -147,6 +161,18 @@ const ACTS: Record<AuditVerb, { act: Act; names: readonly (keyof World['ids'] | 
     act: ({ apiKeys }, { apiKeyId }, by) => apiKeys.rotate('w1', apiKeyId, by),
     names: ['apiKeyId', 'new'],
   },
+  'portal_link.create': { act: ({ portalLinks }, _ids, by) => portalLinks.create('w1', by), names: ['new'] },
+  'portal_link.revoke': {
+    act: ({ portalLinks }, { portalLinkId }, by) => portalLinks.revoke('w1', portalLinkId, by),
+    names: ['portalLinkId'],
+  },
+  'portal_link.open': {
+    act: async ({ portalLinks }, { portalLinkId }, by, token) => {
+      const opened = await portalLinks.open(portalLinkId === 'ep_none' ? portalLinkId : token, by)
+      if (!opened) throw new Error('there is no such link')
+    },
+    names: ['portalLinkId'],
+  },
   'workspace.set_retention': {
     act: ({ workspaces }, _ids, by) => workspaces.setRetention('w1', RETENTION, by),
     names: [],
@@ -176,6 +202,9 @@ const NO_ACTIONS = [
   'apiKeys.list',
   'apiKeys.authenticate',
   'apiKeys.deriveSecret',
+  'portalLinks.list',
+  'portalLinks.find',
+  'portalLinks.session',
   'workspaces.getRetention',
   'workspaces.list',
 ]
@@ -189,7 +218,7 @@ describe('the audit', () => {
     const made = await world()
     const before = await made.count('keepsend_audit')
     made.log.actions.length = 0
-    await one.act(made.engine, made.ids, { by: 'dana 🙂\0\ud800' })
+    await one.act(made.engine, made.ids, { by: 'dana 🙂\0\ud800' }, made.token)
     expect(await made.count('keepsend_audit')).toBe(before + 1)
     const [entry, ...others] = (await audited(made)).filter(({ by }) => by !== null)
     expect(others).toEqual([])
@@ -211,7 +240,7 @@ describe('the audit', () => {
     const before = await made.count('keepsend_audit')
     made.log.actions.length = 0
     made.refuseNext()
-    await expect(act(made.engine, made.ids, {})).rejects.toThrow()
+    await expect(act(made.engine, made.ids, {}, made.token)).rejects.toThrow()
     expect([await made.count('keepsend_audit'), made.log.actions]).toEqual([before, []])
   })
 
@@ -222,7 +251,7 @@ describe('the audit', () => {
       const before = await made.count('keepsend_audit')
       const nobodys = Object.fromEntries(Object.keys(made.ids).map((name) => [name, 'ep_none']))
       const isOfAnId = names.some((name) => name !== 'new')
-      const refused = await act(made.engine, { ...made.ids, ...nobodys }, {}).then(
+      const refused = await act(made.engine, { ...made.ids, ...nobodys }, {}, made.token).then(
         () => false,
         () => true,
       )
@@ -233,8 +262,8 @@ describe('the audit', () => {
 
   it('knows every method of the stores: as an action, or as one that is none', async () => {
     const { engine } = await rig()
-    const { endpoints, deliveries, replays, erasures, problems, apiKeys, workspaces } = engine
-    const stores = { endpoints, deliveries, replays, erasures, problems, apiKeys, workspaces }
+    const { endpoints, deliveries, replays, erasures, problems, apiKeys, portalLinks, workspaces } = engine
+    const stores = { endpoints, deliveries, replays, erasures, problems, apiKeys, portalLinks, workspaces }
     const methods = Object.entries(stores).flatMap(([store, all]) => Object.keys(all).map((name) => `${store}.${name}`))
     const actions = EVERY_ACT.map(({ act }) => /\b(\w+\.\w+)\(/.exec(act.toString())?.[1])
     const known = [...new Set([...actions, ...NO_ACTIONS])].filter((name) => !name?.startsWith('engine.'))
@@ -307,7 +336,7 @@ describe('the audit', () => {
     const made = await world()
     const before = await made.count('keepsend_audit')
     for (const { verb, act } of EVERY_ACT) {
-      await expect(act(made.engine, made.ids, { by: '🙂'.repeat(201) }), verb).rejects.toMatchObject({
+      await expect(act(made.engine, made.ids, { by: '🙂'.repeat(201) }, made.token), verb).rejects.toMatchObject({
         code: 'invalid_option',
         message: expect.stringContaining('by must be'),
       })
@@ -319,9 +348,11 @@ describe('the audit', () => {
 
   it('has one row of two actions that exclude each other', async () => {
     const made = await world()
-    const { engine, ids } = made
+    const { engine, ids, token } = made
     const pairs: Record<string, () => Promise<unknown>> = {
       'api_key.revoke': () => engine.apiKeys.revoke('w1', ids.apiKeyId),
+      'portal_link.open': () => engine.portalLinks.open(token),
+      'portal_link.revoke': () => engine.portalLinks.revoke('w1', ids.portalLinkId),
       'delivery.replay': () => engine.deliveries.replay('w1', ids.failedId),
       'delivery.give_up': () => engine.deliveries.giveUp('w1', ids.waitingId),
       'endpoint.delete': () => engine.endpoints.delete('w1', ids.endpointId),

@@ -21,6 +21,7 @@ const DELETED = [
   'keepsend_subscriptions',
   'keepsend_secrets',
   'keepsend_api_keys',
+  'keepsend_portal_links',
   'keepsend_workspaces',
 ]
 
@@ -56,6 +57,9 @@ it('an erasure of a workspace leaves no row of it in any table of the first list
     await made.engine.worker.maintain()
     await made.engine.replays.create(workspaceId, { what: 'failed' })
     await made.engine.apiKeys.create({ workspaceId })
+    await made.engine.portalLinks.create(workspaceId)
+    const expired = await made.engine.portalLinks.create(workspaceId)
+    await made.exec('update keepsend_portal_links set expires_at = 1 where id = ?', expired.link.id)
     await made.engine.workspaces.setRetention(workspaceId, { attemptsMs: 60_000 })
     for (const [span, ms] of [
       ['minute', 60_000],

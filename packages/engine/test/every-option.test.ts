@@ -52,6 +52,7 @@ async function world() {
   })
   const { endpoint } = await engine.endpoints.create('w', ENDPOINT)
   const { id: keyId } = await engine.apiKeys.create({ workspaceId: 'w', expiresInMs: 1000 })
+  const { link, token } = await engine.portalLinks.create('w')
   connection.exec(`insert into keepsend_problems (endpoint_id, error_class, http_status, workspace_id, state_since,
       first_seen_at, last_seen_at, attempts, deliveries, last_error, last_delivery_id)
     select '${endpoint.id}', 'dns', 0, 'w', ms, ms, ms, 1, 1, 'dns', 'evt' from keepsend_clock`)
@@ -66,7 +67,7 @@ async function world() {
   }
   const [failedId = '', waitingId = ''] = ids
   asked.length = 0
-  return { db, engine, endpointId: endpoint.id, keyId, failedId, waitingId, asked }
+  return { db, engine, endpointId: endpoint.id, keyId, linkId: link.id, token, failedId, waitingId, asked }
 }
 
 type World = Awaited<ReturnType<typeof world>>
@@ -213,6 +214,15 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
   'apiKeys.list': async ({ engine }, options) => (await engine.apiKeys.list('w', options)).map(({ name }) => name),
   'apiKeys.revoke': ({ engine, keyId }, options) => engine.apiKeys.revoke('w', keyId, options),
   'apiKeys.rotate': async ({ engine, keyId }, options) => void (await engine.apiKeys.rotate('w', keyId, options)),
+  'portalLinks.create': async ({ engine }, options) => {
+    const { link } = await engine.portalLinks.create('v', options)
+    return { ...link, id: '' }
+  },
+  'portalLinks.list': async ({ engine }, options) =>
+    (await engine.portalLinks.list('w', options)).rows.map(({ state }) => state),
+  'portalLinks.revoke': async ({ engine, linkId }, options) =>
+    (await engine.portalLinks.revoke('w', linkId, options)).state,
+  'portalLinks.open': async ({ engine, token }, options) => (await engine.portalLinks.open(token, options))?.link.state,
   'an event': async ({ engine }, options) => {
     const { deliveries } = await engine.publish({ ...event, ...options })
     return deliveries

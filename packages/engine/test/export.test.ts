@@ -8,6 +8,7 @@ import { apiKeyRows, auditRows, endpointRows } from '../src/lib/codecs.ts'
 import { eventRows } from '../src/lib/events/recorded-events.ts'
 import { EXPORT_KINDS, FIRST_POSITION, writePosition } from '../src/lib/export/export-position.ts'
 import { attemptRows } from '../src/lib/history/attempt-list.ts'
+import { portalLinkRows } from '../src/lib/portal-links/portal-link.ts'
 import { problemRows } from '../src/lib/problems/endpoint-problem.ts'
 import { replayRows } from '../src/lib/replays/replay-job.ts'
 import { type Line, fullWorld, linesOf, rowsOf } from './exports.ts'
@@ -23,6 +24,7 @@ const TABLES: Record<string, { kind?: string; omitted?: string }> = {
   keepsend_payloads: { kind: 'event' },
   keepsend_endpoints: { kind: 'endpoint' },
   keepsend_api_keys: { kind: 'api_key' },
+  keepsend_portal_links: { kind: 'portal_link' },
   keepsend_events: { kind: 'event' },
   keepsend_attempts: { kind: 'attempt' },
   keepsend_problems: { kind: 'problem' },
@@ -101,6 +103,12 @@ describe('an export', () => {
         apiKeyRows.read(row),
       ),
     )
+    const shown = portalLinkRows.except(['tokenHash', 'usesLeft', 'revokedAt'])
+    const links = await stored(shown.sql, 'keepsend_portal_links', (row) => portalLinkRows.read(row))
+    same(
+      'portal_link',
+      links.map((row) => expect.objectContaining(row) as object),
+    )
     const problems = await stored(problemRows.all.sql, 'keepsend_problems', (row) => problemRows.read(row))
     same(
       'problem',
@@ -160,11 +168,11 @@ describe('an export', () => {
     const made = await fullWorld()
     const text = JSON.stringify(await linesOf(made.engine, 'w1'))
     const hashes = await made.select(
-      'select key_hash as hash from keepsend_api_keys union all select secret from keepsend_secrets',
+      'select key_hash as hash from keepsend_api_keys union all select token_hash from keepsend_portal_links union all select secret from keepsend_secrets',
     )
     for (const secret of [...made.secrets, ...hashes.map(({ hash }) => String(hash))])
       expect(text).not.toContain(secret)
-    expect(made.secrets).toHaveLength(8)
+    expect(made.secrets).toHaveLength(10)
   })
 
   it('has the payload with each delivery where events are not recorded, wherever it is stored', async () => {
@@ -185,11 +193,11 @@ describe('an export', () => {
     expect(later).toEqual(on)
   })
 
-  it('of a time has its events, deliveries, attempts, problems, replays and actions, and every endpoint and key', async () => {
+  it('of a time has its events, deliveries, attempts, problems, replays and actions, and every endpoint, key and link', async () => {
     const made = await fullWorld()
     const all = await linesOf(made.engine, 'w1')
     const before = await linesOf(made.engine, 'w1', { until: 1000 })
-    const whole = ['workspace', 'endpoint', 'api_key']
+    const whole = ['workspace', 'endpoint', 'api_key', 'portal_link']
     for (const kind of EXPORT_KINDS)
       expect(rowsOf(before, kind), kind).toEqual(whole.includes(kind) ? rowsOf(all, kind) : [])
     expect(await linesOf(made.engine, 'w1', { since: 1000, until: Date.now() + 60_000 })).toEqual(all)

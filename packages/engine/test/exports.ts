@@ -45,6 +45,7 @@ export async function fullWorld(options: Parameters<typeof rig>[0] = {}) {
     const paused = await made.addEndpoint({ workspaceId, url: `https://paused-${workspaceId}.example.com/` })
     await engine.endpoints.pause(workspaceId, paused.id, { forMs: 3_600_000 })
     const { key } = await engine.apiKeys.create({ workspaceId, name: `key of ${workspaceId}` })
+    const { token: linkToken } = await engine.portalLinks.create(workspaceId, { subject: `of ${workspaceId}` })
     await engine.workspaces.setRetention(workspaceId, { attemptsMs: 3_600_000 })
     for (let n = 0; n < 3; n++) await engine.publish({ type: 'a', workspaceId, data: { of: workspaceId, n } })
     await made.work({ limit: 1000 })
@@ -54,7 +55,7 @@ export async function fullWorld(options: Parameters<typeof rig>[0] = {}) {
       idempotencyKey: { workspaceId, method: 'POST', route: '/', key: 'k', body: '{}' },
     })
     await engine.replays.create(workspaceId, { what: 'failed', endpointId: refusing.id })
-    secrets.push(secret, token, header, key)
+    secrets.push(secret, token, header, key, linkToken)
   }
   return { ...made, secrets }
 }

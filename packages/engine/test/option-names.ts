@@ -25,6 +25,7 @@ import { PAUSE_OPTIONS } from '../src/lib/backlog/pause.ts'
 import { REENCRYPT_OPTIONS } from '../src/lib/secrets/reencrypt.ts'
 import { TEST_OPTIONS } from '../src/lib/delivery/send-test.ts'
 import { SETTLE_NEXT_OPTIONS } from '../src/lib/delivery/settle-deliveries.ts'
+import { PORTAL_LINK_LIST_OPTIONS, PORTAL_LINK_OPTIONS } from '../src/lib/portal-links/portal-links.ts'
 import { PROBLEM_FILTER } from '../src/lib/problems/problem-list.ts'
 import { SIGNER_OPTIONS } from '../src/lib/signing/sign.ts'
 import { RESUME_HELD_OPTIONS } from '../src/lib/backlog/resume-due.ts'
@@ -66,6 +67,10 @@ export const OPTION_NAMES = {
   'apiKeys.list': API_KEY_LIST_OPTIONS,
   'apiKeys.revoke': BY_OPTION,
   'apiKeys.rotate': API_KEY_ROTATE_OPTIONS,
+  'portalLinks.create': PORTAL_LINK_OPTIONS,
+  'portalLinks.list': PORTAL_LINK_LIST_OPTIONS,
+  'portalLinks.revoke': BY_OPTION,
+  'portalLinks.open': BY_OPTION,
   'engine.worker.stepReplays': STEP_REPLAYS_OPTIONS,
   'a replay of failed': REPLAY_INPUTS.failed,
   'a replay of delivered': REPLAY_INPUTS.delivered,

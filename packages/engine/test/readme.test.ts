@@ -32,6 +32,7 @@ const EVERY_CODE = Object.keys({
   not_accepted: true,
   too_many_endpoints: true,
   too_many_api_keys: true,
+  too_many_portal_links: true,
   too_many_deliveries: true,
   too_many_waiting: true,
   too_many_requests: true,

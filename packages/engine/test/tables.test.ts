@@ -13,6 +13,7 @@ import pg from 'pg'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type EndpointInput, migrateEngine } from '../src/index.ts'
 import { apiKeyRows, auditRows, endpointRows, secretRows } from '../src/lib/codecs.ts'
+import { portalLinkRows } from '../src/lib/portal-links/portal-link.ts'
 import { type TestDatabase, openDatabase, openFile, openPostgres, temporaryFile } from './database.ts'
 import { rig } from './rig.ts'
 
@@ -21,6 +22,7 @@ const codecs = {
   keepsend_secrets: secretRows,
   keepsend_api_keys: apiKeyRows,
   keepsend_audit: auditRows,
+  keepsend_portal_links: portalLinkRows,
 }
 const runsOnPostgres = process.env['KEEPSEND_TEST_ON'] === 'postgres'
 
@@ -81,7 +83,7 @@ describe('the migrations, the drizzle tables and the codecs', () => {
     }))
     const ours = Object.entries(tables).map(([table, columns]) => [table, Object.values(columns)])
     expect(Object.fromEntries(ours)).toEqual(await migratedTables())
-    expect(ours).toHaveLength(18)
+    expect(ours).toHaveLength(19)
   })
 
   it('give both dialects the same properties, values, defaults and keys', () => {

@@ -23,6 +23,9 @@ export const AUDIT_VERBS = [
   'api_key.create',
   'api_key.revoke',
   'api_key.rotate',
+  'portal_link.create',
+  'portal_link.revoke',
+  'portal_link.open',
   'workspace.set_retention',
 ] as const
 

@@ -87,4 +87,5 @@ export const auditRows = createCodec<typeof audit>({
   erasureId: 'erasure_id',
   apiKeyId: 'api_key_id',
   newApiKeyId: 'new_api_key_id',
+  portalLinkId: 'portal_link_id',
 })

@@ -14,6 +14,7 @@ import type { CancelResult } from './events/cancel-event.ts'
 import type { EventStore } from './events/event-store.ts'
 import type { ExportWorkspace } from './export/export-workspace.ts'
 import type { StatisticsStore } from './statistics/statistics-api.ts'
+import type { PortalLinks } from './portal-links/portal-links.ts'
 import type { ReplayStore } from './replays/replay-store.ts'
 import type { Erasing } from './erasures/erasure-store.ts'
 import type { ProblemStore } from './problems/problem-store.ts'
@@ -41,6 +42,8 @@ export interface Engine<Catalog extends EventCatalog = EventCatalog> extends Era
   readonly db: OutboxDatabase
   readonly endpoints: EndpointStore
   readonly apiKeys: ApiKeys
+  /** Links that let customers into the portal. */
+  readonly portalLinks: PortalLinks
   readonly deliveries: DeliveryStore
   readonly events: EventStore
   /** The attempts that `history` records. */

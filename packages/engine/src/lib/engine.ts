@@ -1,7 +1,7 @@
 import { outboxStats } from '@keepsend/outbox'
 import { createAttemptCredentials } from './delivery/attempt-credentials.ts'
 import { createAuditStore } from './audit/audit-store.ts'
-import { createApiKeys } from './access/api-key.ts'
+import { createAccessStores } from './access-stores.ts'
 import type { EventCatalog } from './catalog/event-catalog.ts'
 import { createCatalogParts } from './catalog/catalog-parts.ts'
 import { createRowCeilings } from './row-ceiling.ts'
@@ -37,7 +37,6 @@ import { createRequestLimit } from './access/request-limit.ts'
 import { createRoutes } from './api/app.ts'
 import type { RouteEngine } from './api/route.ts'
 import { createPublishTest } from './publish-test.ts'
-import { createPepper } from './secrets/pepper.ts'
 import { createSecretStore } from './secrets/secret-store.ts'
 import { createWebCryptoSigner } from './signing/sign.ts'
 import { createEndpointCache } from './endpoints/endpoint-cache.ts'
@@ -86,7 +85,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
   const ceilings = createRowCeilings(db, limits, { ...settings, logger })
   const keyCheck = createKeyCheck(db, secretStore, logger)
   const counters = newCounters()
-  const apiKeys = createApiKeys({ db, logger, limits }, createPepper(db, secretStore))
+  const access = createAccessStores({ db, logger, limits }, secretStore)
   const delivering: DeliverDeps = {
     endpointCache,
     permits: createPermits(db),
@@ -148,7 +147,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
       },
       resumeFirst,
     ),
-    apiKeys,
+    ...access,
     deliveries,
     ...createHistoryStores({ db, logger, deliveries }, settings.history),
     export: createExport({ ...settings, db, logger, anyState, stores: () => engine }),
@@ -238,7 +237,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
   }
 
   const countRequest = createRequestLimit(limits.requestsPerSecond, settings.monotonic)
-  const routes = createRoutes(engine, options.authenticate ?? apiKeys.authenticate, { publicUrl, countRequest })
+  const routes = createRoutes(engine, options.authenticate ?? access.apiKeys.authenticate, { publicUrl, countRequest })
   // The engine is made for every event; its type allows those of the catalog.
   return Object.assign(engine, { routes }) as Engine as Engine<C>
 }

@@ -7,7 +7,7 @@ import { createOptionChecks, shareInstances } from '@keepsend/outbox/internal'
  * - `invalid_request` 400, `unauthenticated` 401, `forbidden` 403, `not_found` 404, `not_retained` 404
  * - `idempotency_in_flight` 409, `conflict` 409, `precondition_failed` 412, `payload_too_large` 413
  * - `method_not_allowed` 405, `unsupported_media_type` 415
- * - `too_many_endpoints` 409, `too_many_api_keys` 409, `too_many_deliveries` 413; `too_many_waiting`, `too_many_requests` and
+ * - `too_many_endpoints` 409, `too_many_api_keys` 409, `too_many_portal_links` 409, `too_many_deliveries` 413; `too_many_waiting`, `too_many_requests` and
  *   `too_many_idempotency_records` 429: a limit of `limits` was reached, nothing was written
  * - `too_many_replays` 429: the workspace has ten replays that have not ended
  * - `erased` 410: the answer of the request was erased, and the request is not made again
@@ -30,6 +30,7 @@ export const STATUS_OF = {
   conflict: 409,
   too_many_endpoints: 409,
   too_many_api_keys: 409,
+  too_many_portal_links: 409,
   erased: 410,
   precondition_failed: 412,
   payload_too_large: 413,

@@ -167,6 +167,7 @@ async function changesOf({ db, exec, select }: Rig, table: string): Promise<() =
 it.each([
   ['endpointsPerWorkspace', 100_000],
   ['apiKeysPerWorkspace', 100_000],
+  ['portalLinksPerWorkspace', 100_000],
   ['subscriptionsPerEndpoint', 500],
   ['deliveriesPerPublish', 1_000_000],
   ['waitingPerWorkspace', 10_000_000],

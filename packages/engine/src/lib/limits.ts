@@ -12,6 +12,10 @@ export interface Limits {
    * @default 100
    */
   apiKeysPerWorkspace: number
+  /**
+   * Portal links of a workspace that can be opened: 1–100,000. One more is refused with `too_many_portal_links`. @default 1_000
+   */
+  portalLinksPerWorkspace: number
   /** Event types × channels of an endpoint: 1–500. More are refused with `invalid_endpoint`. @default 100 */
   subscriptionsPerEndpoint: number
   /**
@@ -45,6 +49,7 @@ export interface Limits {
 export const LIMIT_OPTIONS = {
   endpointsPerWorkspace: 'number',
   apiKeysPerWorkspace: 'number',
+  portalLinksPerWorkspace: 'number',
   subscriptionsPerEndpoint: 'number',
   deliveriesPerPublish: 'number',
   waitingPerWorkspace: 'number',
@@ -55,6 +60,7 @@ export const LIMIT_OPTIONS = {
 const DEFAULTS = {
   endpointsPerWorkspace: 100,
   apiKeysPerWorkspace: 100,
+  portalLinksPerWorkspace: 1000,
   subscriptionsPerEndpoint: 100,
   deliveriesPerPublish: 10_000,
   waitingPerWorkspace: 1_000_000,
@@ -65,6 +71,7 @@ const DEFAULTS = {
 const MOST: Record<keyof Limits, number> = {
   endpointsPerWorkspace: 100_000,
   apiKeysPerWorkspace: 100_000,
+  portalLinksPerWorkspace: 100_000,
   subscriptionsPerEndpoint: 500,
   deliveriesPerPublish: 1_000_000,
   waitingPerWorkspace: 10_000_000,

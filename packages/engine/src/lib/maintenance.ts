@@ -10,6 +10,7 @@ import type { Logger } from './logger.ts'
 import type { CircuitOptions } from './health/circuit-breaker.ts'
 import type { Notifier } from './health/operational-webhooks.ts'
 import { cleanupReplaysStatement } from './replays/replay-retention.ts'
+import { cleanupPortalLinksStatement } from './portal-links/portal-link-retention.ts'
 import { cleanupErasuresStatement } from './erasures/erasure-retention.ts'
 import type { Heartbeat } from './workers.ts'
 import { type HeldRowsMaintenance, maintainHeldRows } from './backlog/orphans.ts'
@@ -32,6 +33,8 @@ export interface MaintenanceResult extends HeldRowsMaintenance, HistoryMaintenan
   deletedReplays: number
   /** Deleted erasures whose tombstone has ended. */
   deletedErasures: number
+  /** Deleted portal links that expired 30 days ago. */
+  deletedPortalLinks: number
   /** Whether a bound of the round was reached: run another round now. */
   more: boolean
 }
@@ -46,6 +49,7 @@ export const NO_MAINTENANCE: MaintenanceResult = {
   deletedActions: 0,
   deletedReplays: 0,
   deletedErasures: 0,
+  deletedPortalLinks: 0,
   ...NO_HISTORY,
   orphanedHolds: 0,
   orphaned: 0,
@@ -96,6 +100,7 @@ async function maintain(
       select endpoint_id, scheme, version from keepsend_secrets where expires_at <= ${clock()} ${limitTo(ROUND)})`)
   const oldReplays = deletions.add(cleanupReplaysStatement(db, ROUND))
   const oldErasures = deletions.add(cleanupErasuresStatement(db, ROUND))
+  const oldPortalLinks = deletions.add(cleanupPortalLinksStatement(db, ROUND))
   const oldActions = deletions.add(cleanupAuditStatement(db, { retentionMs: auditRetentionMs, limit: ROUND }))
   await deletions.commit(db)
   const held = await maintainHeldRows(db, deps.circuit.openMs)
@@ -116,6 +121,7 @@ async function maintain(
     deletedActions: oldActions.changes,
     deletedReplays: oldReplays.changes,
     deletedErasures: oldErasures.changes,
+    deletedPortalLinks: oldPortalLinks.changes,
     ...ofHistory,
     ...held,
     more:
@@ -128,6 +134,7 @@ async function maintain(
       oldActions.changes === ROUND ||
       oldReplays.changes === ROUND ||
       oldErasures.changes === ROUND ||
+      oldPortalLinks.changes === ROUND ||
       hasOldHistory ||
       deletedRecords === ROUND,
   }

@@ -14,7 +14,8 @@ type Ids = Record<
   | 'problem'
   | 'replay'
   | 'erasure'
-  | 'API key',
+  | 'API key'
+  | 'portal link',
   string
 >
 
@@ -29,6 +30,7 @@ const NOBODYS: Ids = {
   replay: 'rep_01890000-0000-7000-8000-000000000000',
   erasure: 'era_01890000-0000-7000-8000-000000000000',
   'API key': 'key_01890000-0000-7000-8000-000000000000',
+  'portal link': 'plk_01890000-0000-7000-8000-000000000000',
 }
 const KINDS = Object.keys(NOBODYS) as (keyof Ids)[]
 
@@ -66,6 +68,7 @@ async function twoTenants() {
     replay: (await engine.replays.create('w1', { what: 'ids', ids: [`${event}.${off}`] })).id,
     erasure: (await engine.erase({ workspaceId: 'w1', what: 'range', until: 0 })).id,
     'API key': (await engine.apiKeys.create({ workspaceId: 'w1' })).id,
+    'portal link': (await engine.portalLinks.create('w1')).link.id,
   }
   const asW2 = (method: string, path: string, body?: unknown) => made.call(method, path, body, made.keys.w2)
   return { ...made, ids, asW2, document: await documentOf(made) }
@@ -77,6 +80,7 @@ const TABLES = [
   'keepsend_subscriptions',
   'keepsend_secrets',
   'keepsend_api_keys',
+  'keepsend_portal_links',
   'keepsend_idempotency_records',
   'keepsend_idempotency_marks',
   'keepsend_attempts',
@@ -348,10 +352,10 @@ describe("another workspace's id", () => {
   it('is refused like one that does not exist by every method that has a workspace and an id', async () => {
     const { engine, ids, ...made } = await twoTenants()
     const before = await everything(made)
-    const { endpoints, deliveries, events, problems, replays, erasures, apiKeys } = engine
-    const stores = { endpoints, deliveries, events, problems, replays, erasures, apiKeys }
-    // Methods without an id of an existing thing: they create or derive something, or list.
-    const idless = /\.(create|upsert|list|listEvents|authenticate|deriveSecret)$/
+    const { endpoints, deliveries, events, problems, replays, erasures, apiKeys, portalLinks } = engine
+    const stores = { endpoints, deliveries, events, problems, replays, erasures, apiKeys, portalLinks }
+    // Methods without an id of an existing thing: they create or derive something, list, or take a token.
+    const idless = /\.(create|upsert|list|listEvents|authenticate|deriveSecret|find|open|session)$/
     const args: Record<string, unknown[]> = { update: [{ description: 'x' }], setStatus: ['enabled'] }
     const calls = Object.entries(stores).flatMap(([store, methods]) =>
       Object.entries<(...values: never[]) => Promise<unknown>>({ ...methods })

@@ -19,6 +19,7 @@ export const auditSchema = z
     erasureId: z.string().nullable(),
     apiKeyId: z.string().nullable(),
     newApiKeyId: z.string().nullable().openapi({ description: 'The key that a rotation made' }),
+    portalLinkId: z.string().nullable(),
     ...workspaceShown,
   })
   .openapi('AuditEntry')

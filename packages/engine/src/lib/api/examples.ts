@@ -131,6 +131,7 @@ export const auditEntry = {
   erasureId: null,
   apiKeyId: null,
   newApiKeyId: null,
+  portalLinkId: null,
 } satisfies z.infer<typeof auditSchema>
 
 export const replay = {

@@ -20,6 +20,7 @@ const MEANINGS = {
   erased: 'the answer to the first request under this `Idempotency-Key` was erased, and nothing is done again',
   too_many_endpoints: 'the workspace has reached its limit of endpoints',
   too_many_api_keys: 'the workspace has reached its limit of API keys',
+  too_many_portal_links: 'the workspace has reached its limit of active portal links',
   precondition_failed: 'the version of the endpoint is not that of `If-Match`',
   payload_too_large: 'the body, or an event in it, has too many bytes',
   too_many_deliveries: 'the events would make more deliveries than the limit for one request',

@@ -40,6 +40,7 @@ export interface Action {
   erasureId?: string
   apiKeyId?: string
   newApiKeyId?: string
+  portalLinkId?: string
 }
 
 /** The parts of an engine that record actions. */
@@ -124,7 +125,7 @@ export function auditStatement(
   const texts = [workspaceId, principal, verb, ...IDS.map((name) => ids[name])]
   return sqlText`
       insert into keepsend_audit (id, at, workspace_id, principal, verb,
-        endpoint_id, delivery_id, problem_id, replay_id, erasure_id, api_key_id, new_api_key_id)
+        endpoint_id, delivery_id, problem_id, replay_id, erasure_id, api_key_id, new_api_key_id, portal_link_id)
       select ${firstIdAt(dialect.name, 'aud_', raw('ms'))} || ${v7().slice(TIME_LENGTH)}, ms,
         ${joined(
           texts.map((text) => sqlText`cast(${text ?? null} as text)`),
@@ -135,7 +136,16 @@ export function auditStatement(
 }
 
 /** In the order of the columns. */
-const IDS = ['endpointId', 'deliveryId', 'problemId', 'replayId', 'erasureId', 'apiKeyId', 'newApiKeyId'] as const
+const IDS = [
+  'endpointId',
+  'deliveryId',
+  'problemId',
+  'replayId',
+  'erasureId',
+  'apiKeyId',
+  'newApiKeyId',
+  'portalLinkId',
+] as const
 
 /** The time at the beginning of a UUIDv7: `01890000-0000`. */
 const TIME_LENGTH = 13

@@ -27,6 +27,7 @@ import { countCovered } from './erasure-plan.ts'
 import { eventStatements } from './erase-event.ts'
 import { type EraseEvent, type ErasureDryRun, type ErasureInput, checkErasure } from './erasure-input.ts'
 import { type ErasurePlan, type Job, selectAnswered } from './erasure-job.ts'
+import { IS_VALID } from '../portal-links/portal-link.ts'
 import { TOMBSTONE_MS } from './erasure-retention.ts'
 
 export interface CreateErasureDeps extends ActionDeps {
@@ -45,7 +46,7 @@ type New = Pick<
 
 /**
  * Makes a job, or counts what it would delete. Its first transaction has the tombstone; of an event all but the answers, of an
- * endpoint and a workspace also the endpoints, their secrets and the API keys.
+ * endpoint and a workspace also the endpoints and their secrets, the API keys and the portal links.
  *
  * @returns the id of the job; of a dry run its plan
  */
@@ -187,7 +188,7 @@ function insertStatement(job: New, counted: SqlText, now: SqlText): SqlText {
       ${now}, ${now}, ${now} + ${raw(String(TOMBSTONE_MS))})`
 }
 
-/** Deletes endpoints with their subscriptions and secrets, so that nothing new is made for them; of a workspace also its keys. */
+/** Deletes endpoints with their subscriptions and secrets, so that nothing new is made for them; of a workspace also its keys and links. */
 function endpointStatements({ what, workspaceId, target }: New): SqlText[] {
   const which = what === 'endpoint' ? sqlText`and id = ${target}` : raw('')
   const these = sqlText`select id from keepsend_endpoints where workspace_id = ${workspaceId} ${which}`
@@ -199,6 +200,8 @@ function endpointStatements({ what, workspaceId, target }: New): SqlText[] {
   if (what === 'workspace')
     statements.push(
       sqlText`delete from keepsend_api_keys where workspace_id = ${workspaceId}`,
+      // Those that let somebody in; the walk deletes the others.
+      sqlText`delete from keepsend_portal_links where workspace_id = ${workspaceId} and ${IS_VALID}`,
       sqlText`delete from keepsend_workspaces where id = ${workspaceId}`,
     )
   return statements

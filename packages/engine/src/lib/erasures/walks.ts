@@ -27,6 +27,7 @@ export const WALKS: Readonly<Record<Job['what'], readonly Walk[]>> = {
     problems,
     notifications,
     replays,
+    portalLinks,
     statistics,
     actions,
     answers,
@@ -139,6 +140,14 @@ function replays(db: OutboxDatabase, { workspaceId, what, target, createdAt }: J
     table: 'keepsend_replays',
     key: 'id',
     where: sqlText`workspace_id = ${workspaceId} and ${which}`,
+  })
+}
+
+function portalLinks(db: OutboxDatabase, { workspaceId, createdAt }: Job): Promise<WalkPage> {
+  return drain(db, {
+    table: 'keepsend_portal_links',
+    key: 'id',
+    where: sqlText`workspace_id = ${workspaceId} and created_at < ${createdAt}`,
   })
 }
 

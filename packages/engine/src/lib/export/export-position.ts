@@ -9,6 +9,7 @@ export const EXPORT_KINDS = [
   'workspace',
   'endpoint',
   'api_key',
+  'portal_link',
   'delivery',
   'event',
   'attempt',
@@ -54,8 +55,11 @@ export function readPosition(after: string): ExportPosition {
   const [, name, position = '', numbers = ''] = /^([a-z_]+) ([\w.-]{0,300})((?: \d{1,15})+)$/.exec(text) ?? []
   const kind = EXPORT_KINDS.find((one) => one === name)
   const counts = numbers.trim().split(' ').map(Number)
-  if (kind && counts.length === EXPORT_KINDS.length)
-    return { kind, position: position === '' ? undefined : position, counts: countsOf(counts) }
+  if (kind && counts.length === EXPORT_KINDS.length) {
+    const found = { kind, position: position === '' ? undefined : position, counts: countsOf(counts) }
+    // With padding it is another text of the same bytes.
+    if (writePosition(found) === after) return found
+  }
   throw new EngineError('invalid_request', 'after must be that of a line of kind cursor of an earlier export')
 }
 

@@ -9,6 +9,7 @@ import { type AttemptStore, createAttemptStore } from '../history/attempt-list.t
 import { type HistoryOptions, MAX_RETENTION_MS, readHistory } from '../history/history-options.ts'
 import type { Page } from '../page.ts'
 import { listOldestProblems } from '../problems/problem-list.ts'
+import type { PortalLinks } from '../portal-links/portal-links.ts'
 import type { ReplayStore } from '../replays/replay-store.ts'
 import type { TimeRange } from '../time-range.ts'
 import type { ExportKind, ExportPage } from './export-position.ts'
@@ -23,6 +24,7 @@ export interface ExportedParts {
   stores: () => {
     endpoints: Pick<EndpointStore, 'list'>
     apiKeys: Pick<ApiKeys, 'list'>
+    portalLinks: Pick<PortalLinks, 'list'>
     replays: Pick<ReplayStore, 'list'>
     audit: Pick<AuditStore, 'list'>
   }
@@ -40,7 +42,7 @@ export async function exportedKinds(
   { workspaceId, since, until }: TimeRange & { workspaceId: string },
 ): Promise<ExportedKinds> {
   const attempts = await allAttempts(db, history)
-  const { endpoints, apiKeys, replays, audit } = stores()
+  const { endpoints, apiKeys, portalLinks, replays, audit } = stores()
   return {
     async workspace() {
       const { rows } = await db.run(sqlText`
@@ -49,6 +51,7 @@ export async function exportedKinds(
     },
     endpoint: async (after) => pageOf(await endpoints.list(workspaceId, { limit: LIMIT, after })),
     api_key: async (after) => pageOf(await apiKeys.list(workspaceId, { limit: LIMIT, after })),
+    portal_link: (cursor): Promise<Page<object>> => portalLinks.list(workspaceId, { limit: LIMIT, cursor }),
     delivery: (before) => deliveriesPage(db, anyState, { workspaceId, since, until, before }),
     event: (before) => eventsPage(db, { workspaceId, since, until, before }),
     attempt: (before): Promise<Page<object>> => attempts.list(workspaceId, { limit: LIMIT, before, since, until }),

@@ -5,7 +5,7 @@ import { fromBase64, toBase64, toHex } from '../formats/encoding.ts'
 import type { SecretStore, StoredSecret } from './secret-store.ts'
 import { type ImportedKey, importHmacKey, signWith } from '../signing/web-crypto.ts'
 
-/** Hashes API keys, so that a copy of the table is useless without the key that encrypts the secrets. */
+/** Hashes API keys and tokens of portal links, so that a copy of the table is useless without the key that encrypts the secrets. */
 export interface Pepper {
   /** HMAC-SHA256 in hex. Undefined: there is no pepper yet, and so no API key. */
   hash(key: string): Promise<string | undefined>
@@ -15,6 +15,11 @@ export interface Pepper {
   hashNew(key: string): Promise<string>
   /** A secret for a purpose: see `ApiKeys.deriveSecret`. */
   derive(purpose: string): Promise<string>
+}
+
+/** The text whose hash is the secret for a purpose: no API key begins like this. */
+export function derivation(purpose: string): string {
+  return `derive ${purpose}`
 }
 
 /** The key of the pepper's row among the secrets. */
@@ -78,8 +83,7 @@ export function createPepper(db: OutboxDatabase, store: SecretStore): Pepper {
           'invalid_option',
           `the purpose of a secret must be well-formed text that is not empty; found ${typeof purpose}`,
         )
-      // No API key begins like this.
-      return pepper.hashNew(`derive ${purpose}`)
+      return pepper.hashNew(derivation(purpose))
     },
   }
   return pepper

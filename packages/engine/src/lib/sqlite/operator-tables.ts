@@ -1,5 +1,6 @@
 import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core'
 import type { AuditVerb } from '../audit-verbs.ts'
+import type { PortalCapability } from '../portal-capabilities.ts'
 import { jsonText } from './json-text.ts'
 
 /** Actions of people. An id that is null: the action was about none of that kind. */
@@ -21,6 +22,7 @@ export const audit = sqliteTable(
     apiKeyId: text('api_key_id'),
     /** The key that a rotation made. */
     newApiKeyId: text('new_api_key_id'),
+    portalLinkId: text('portal_link_id'),
   },
   (table) => [index('keepsend_audit_workspace').on(table.workspaceId, table.id)],
 )
@@ -122,4 +124,29 @@ export const erasures = sqliteTable(
     guardsUntil: integer('guards_until').notNull(),
   },
   (table) => [index('keepsend_erasures_workspace').on(table.workspaceId, table.id)],
+)
+
+/** Links that let customers into the portal, by a hash of their token. */
+export const portalLinks = sqliteTable(
+  'keepsend_portal_links',
+  {
+    id: text('id').primaryKey().notNull(),
+    tokenHash: text('token_hash').notNull().unique(),
+    workspaceId: text('workspace_id').notNull(),
+    capabilities: jsonText('capabilities').$type<PortalCapability[]>().notNull(),
+    /** 1, then 0; null: it can be opened again and again. */
+    usesLeft: integer('uses_left'),
+    subject: text('subject'),
+    theme: text('theme', { enum: ['light', 'dark'] }),
+    language: text('language'),
+    returnUrl: text('return_url'),
+    /** Empty: nobody was named. */
+    createdBy: text('created_by').notNull(),
+    createdAt: integer('created_at').notNull(),
+    expiresAt: integer('expires_at').notNull(),
+    /** When it was opened last. */
+    lastUsedAt: integer('last_used_at'),
+    revokedAt: integer('revoked_at'),
+  },
+  (table) => [index('keepsend_portal_links_workspace').on(table.workspaceId, table.id)],
 )

@@ -4,7 +4,7 @@ import type { ShownAuth, ShownTls } from '../credentials.ts'
 import type { ContentFilter } from '../filters/content-filter.ts'
 import { jsonText } from './json-text.ts'
 
-export { audit, erasures, replays } from './operator-tables.ts'
+export { audit, erasures, portalLinks, replays } from './operator-tables.ts'
 export {
   attempts,
   events,

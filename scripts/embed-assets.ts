@@ -14,6 +14,7 @@ const folder = new URL('packages/dashboard/src/assets/', root)
 export async function embeddedAssets(): Promise<string> {
   const stylesheet = await minified('keepsend.css')
   const script = await minified('client.ts')
+  const element = await minified('portal-element.ts')
   const icons = [
     ...readFileSync(new URL('icons.svg', folder), 'utf8').matchAll(/<symbol id="i-([\w-]+)"[^>]*>(.*?)<\/symbol>/g),
   ]
@@ -29,6 +30,9 @@ export interface Asset {
 export const STYLESHEET: Asset = ${asset('keepsend', 'css', 'text/css', stylesheet)}
 
 export const SCRIPT: Asset = ${asset('keepsend', 'js', 'text/javascript', script)}
+
+/** The custom element that shows the portal in a frame. */
+export const PORTAL_ELEMENT: Asset = ${asset('portal-element', 'js', 'text/javascript', element)}
 
 /** The drawing of each icon, on 16 × 16. */
 export const ICONS = {

@@ -141,3 +141,13 @@ it('replays as many deliveries at a time as a page has', async () => {
   const response = await app.request(`http://x${MOUNT}/deliveries`, { method: 'POST', body })
   expect([response.status, (await response.text()).includes('at most 50 deliveries')]).toEqual([400, true])
 })
+
+it('answers the address with a slash at its end by the one without, and every address below it with a way home', async () => {
+  const { request, page } = await openDashboard()
+  const response = await request(`${MOUNT}/?range=1h`)
+  expect([response.status, response.headers.get('location')]).toEqual([308, `${MOUNT}?range=1h`])
+  expect(await page(`${MOUNT}/no/such/page`)).toMatchObject({
+    status: 404,
+    html: expect.stringContaining(`class="btn primary" href="${MOUNT}"`),
+  })
+})

@@ -86,3 +86,9 @@ document.addEventListener('change', (event) => {
 })
 
 live()
+
+// In a frame the element around it wants to know how high the page is.
+if (parent !== window)
+  new ResizeObserver(() =>
+    parent.postMessage({ keepsendPortalHeight: document.documentElement.scrollHeight }, '*'),
+  ).observe(document.body)

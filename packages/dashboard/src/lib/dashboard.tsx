@@ -4,8 +4,8 @@ import { ACTIONS, PAGES } from './operator/pages.ts'
 import { Shell } from './operator/shell.tsx'
 import { type DashboardOptions, type Operator, checkOperator, checkOptions } from './options.ts'
 import type { Reader } from './reader/reader.ts'
-import { POLICY, renderDocument } from './site/document.tsx'
-import { MiddlePage } from './site/problem-page.tsx'
+import { policy, renderDocument } from './site/document.tsx'
+import { MiddlePage, shownError } from './site/problem-page.tsx'
 import { type Answer, type Viewer, createSite } from './site/site.tsx'
 import type { Visit } from './site/visit.ts'
 
@@ -19,11 +19,13 @@ import type { Visit } from './site/visit.ts'
 export function createDashboard(options: DashboardOptions): Hono {
   checkOptions(options)
   const { engine, authorize, basePath, environment, links = [] } = options
-  const { app } = createSite<Viewer, Visit>({
+  return createSite<Viewer, Visit>({
     name: 'dashboard',
     engine,
     basePath,
     texts: createTexts(options.messages),
+    home: 'nav.overview',
+    shownError,
     async identify(c) {
       const found = await authorize(c)
       return found && !(found instanceof Response) ? viewerOf(checkOperator(found)) : found
@@ -48,16 +50,15 @@ export function createDashboard(options: DashboardOptions): Hono {
           content
         ),
       })
-      return { html, headers: POLICY }
+      return { html, headers: policy() }
     },
     pages: PAGES,
     actions: ACTIONS,
   })
-  return app
 }
 
 function viewerOf({ name, role }: Operator): Viewer {
-  return { name, canAct: role === 'act' }
+  return { name, session: name, canAct: role === 'act' }
 }
 
 function unauthorized(reader: Reader): Answer {

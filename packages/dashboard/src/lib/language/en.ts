@@ -1,8 +1,11 @@
 // As long as the pages have texts.
+import { enPortal } from './en-portal.ts'
 import type { Message } from './message.ts'
 
 /** The texts of the pages. A key says where the text stands; other languages have the same keys. */
 export const en = {
+  ...enPortal,
+
   skip: 'Skip to content',
   back: 'Back',
   crumbs: 'Where you are',

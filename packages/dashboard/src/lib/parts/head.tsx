@@ -6,19 +6,22 @@ export function Head({
   title,
   crumbs,
   beside,
+  about,
   actions,
   reader: { text },
 }: {
   title: Child
   crumbs?: Child
   beside?: Child
+  /** A sentence below it. */
+  about?: string | undefined
   actions?: Child
   reader: Reader
 }) {
   const heading = <h1>{title}</h1>
   return (
     <div class="head">
-      {crumbs === undefined && beside === undefined ? (
+      {crumbs === undefined && beside === undefined && about === undefined ? (
         heading
       ) : (
         <div>
@@ -35,6 +38,7 @@ export function Head({
               {beside}
             </div>
           )}
+          {about === undefined ? null : <p class="dim">{about}</p>}
         </div>
       )}
       {actions === undefined ? null : <div class="acts">{actions}</div>}

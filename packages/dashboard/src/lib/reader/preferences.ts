@@ -39,7 +39,7 @@ export function storePreferences(c: Context, form: Readonly<Record<string, unkno
     const value = form[name]
     if (typeof value !== 'string' || value.length > MAX_LENGTH) continue
     if (name === 'zone' && !isTimeZone(value)) continue
-    setCookie(c, cookie, value, { path: home.slice(0, -1) || '/', maxAge: YEAR_S, httpOnly: true, sameSite: 'Lax' })
+    setCookie(c, cookie, value, { path: home, maxAge: YEAR_S, httpOnly: true, sameSite: 'Lax' })
   }
   const back = form['back']
   return c.redirect(typeof back === 'string' && isWithin(back, home) ? back : home, 303)
@@ -47,5 +47,7 @@ export function storePreferences(c: Context, form: Readonly<Record<string, unkno
 
 /** Whether an address is a path of these pages: never another host's. */
 function isWithin(address: string, home: string): boolean {
-  return address.startsWith(home) && /^\/(?!\/)[\w.~%!$&'()*+,;=:@/?-]*$/.test(address)
+  const below = home === '/' ? home : `${home}/`
+  const isOurs = address.startsWith(below) || address === home || address.startsWith(`${home}?`)
+  return isOurs && /^\/(?!\/)[\w.~%!$&'()*+,;=:@/?-]*$/.test(address)
 }

@@ -17,6 +17,8 @@ export interface Reader {
   canAct: boolean
   /** The address of a page: the mount path, and each part of `path` encoded. */
   link: Link
+  /** The words of the link to the first page. */
+  home: string
   /** The token of each form of this page. */
   csrf: string
 }
@@ -38,7 +40,7 @@ export function createLink(base: string): Link {
     }
     const asked = query.size > 0 ? `?${query}` : ''
     const below = names.map((name) => `/${name}`).join('')
-    return `${base}${below || '/'}${asked}`
+    return `${base}${below || (base === '' ? '/' : '')}${asked}`
   }
 }
 

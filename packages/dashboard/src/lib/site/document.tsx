@@ -15,6 +15,8 @@ interface DocumentParts {
   keys: boolean
   /** The address of an asset. */
   asset: (name: string) => string
+  /** The address of a stylesheet of the host's own. */
+  brand?: string | undefined
   skip: string
   children: Child
 }
@@ -27,6 +29,7 @@ export async function renderDocument({
   kind,
   keys,
   asset,
+  brand,
   skip,
   children,
 }: DocumentParts): Promise<string> {
@@ -40,6 +43,7 @@ export async function renderDocument({
         <meta name="robots" content="noindex" />
         <title>{title}</title>
         <link rel="stylesheet" href={asset(STYLESHEET.name)} />
+        {brand === undefined ? null : <link rel="stylesheet" href={brand} />}
         <script type="module" src={asset(SCRIPT.name)} />
       </head>
       <body>
@@ -55,11 +59,18 @@ export async function renderDocument({
   return html`<!doctype html> ${page}`
 }
 
-/** The policy of every page: nothing but our own stylesheet, script and addresses. */
-export const POLICY: Readonly<Record<string, string>> = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-  'cache-control': 'no-store',
+/**
+ * The policy of every page: nothing but our own stylesheets, script and addresses.
+ *
+ * @param images the origins of pictures, beside our own
+ * @param frameAncestors the origins whose pages may show this one in a frame
+ */
+export function policy(images: readonly string[] = [], frameAncestors: readonly string[] = []): Record<string, string> {
+  const ancestors = frameAncestors.length === 0 ? "'none'" : frameAncestors.join(' ')
+  return {
+    'content-security-policy': `default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src ${["'self'", ...images].join(' ')}; form-action 'self'; base-uri 'none'; frame-ancestors ${ancestors}`,
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+    'cache-control': 'no-store',
+  }
 }

@@ -105,24 +105,24 @@ export function forbiddenPage({ title, reader }: { title: string; reader: Reader
   }
 }
 
-/** The page of an address that is none. @param home the first page, which the address of this one does not tell */
-export function noPage({ home, reader }: { home: string; reader: Reader }): Shown {
+/** The page of an address that is none. */
+export function noPage(reader: Reader): Shown {
   const title = reader.text('no_page.title')
   return {
     title,
     status: 404,
     main: (
-      <MiddlePage title={title} way={<Home reader={reader} at={home} />}>
+      <MiddlePage title={title} way={<Home reader={reader} />}>
         <p>{reader.text('no_page.why')}</p>
       </MiddlePage>
     ),
   }
 }
 
-function Home({ reader: { text, link }, at = link() }: { reader: Reader; at?: string }) {
+function Home({ reader: { home, link } }: { reader: Reader }) {
   return (
-    <a class="btn primary" href={at}>
-      {text('nav.overview')}
+    <a class="btn primary" href={link()}>
+      {home}
     </a>
   )
 }

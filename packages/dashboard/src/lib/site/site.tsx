@@ -1,16 +1,17 @@
 import type { Engine } from '@keepsend/engine'
+import { prefixOf } from '@keepsend/engine/internal'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Child } from 'hono/jsx'
 import { createCsrf, isFromElsewhere } from '../access/csrf.ts'
 import { serveAsset } from '../assets/serve-assets.ts'
 import { chooseLanguage } from '../language/languages.ts'
-import type { Text } from '../language/text.ts'
+import type { PlainKey, Text } from '../language/text.ts'
 import { type Preferences, preferencesOf, storePreferences } from '../reader/preferences.ts'
 import { type Reader, createLink } from '../reader/reader.ts'
 import { createTimes } from '../reader/times.ts'
 import { mountPath } from './mount.ts'
-import { FailurePage, forbiddenPage, noPage, shownError } from './problem-page.tsx'
+import { FailurePage, forbiddenPage, noPage } from './problem-page.tsx'
 import type { Action, Page, Sent, Shown, Visit } from './visit.ts'
 
 // A test event of an endpoint is the largest form.
@@ -23,8 +24,10 @@ export type Answer = Omit<Shown, 'status'> & { status?: Shown['status'] | 401 | 
 
 /** Who looks at a site. */
 export interface Viewer {
-  /** Recorded by the audit, and the tokens of forms are bound to it. */
+  /** Recorded by the audit. */
   name: string
+  /** The tokens of forms are bound to it. */
+  session: string
   canAct: boolean
   /** What the reader gets who has chosen nothing. */
   preferences?: Partial<Pick<Preferences, 'theme' | 'language'>>
@@ -37,14 +40,20 @@ export interface SiteParts<Who extends Viewer, V extends Visit> {
   /** The mount path; undefined: found from each request. */
   basePath: string | undefined
   texts: ReadonlyMap<string, Text>
+  /** The words of the link to the first page. */
+  home: PlainKey
   /** Finds who sends a request; null: nobody. */
   identify(c: Context): Promise<Who | Response | null>
   /** The visit of a viewer, as the pages of the site read it. */
   visitOf(visit: Visit, viewer: Who): V
   /** The page for nobody. */
   nobody(reader: Reader, c: Context): Answer
+  /** The page of an error that is about the request; undefined: it is a failure of ours. */
+  shownError(error: unknown, reader: Reader): Answer | undefined
   /** The whole page around a content; without a viewer there is no navigation. */
   render(content: Child, answer: Answer, about: About<Who>): Promise<{ html: string; headers: Record<string, string> }>
+  /** Adds routes of the site's own, before its pages. */
+  first?(app: Hono, serveOpenly: ServeOpenly): void
   pages: readonly Page<V>[]
   actions: readonly Action<V>[]
 }
@@ -59,14 +68,15 @@ export interface About<Who> {
   here: string
 }
 
-export interface Site {
-  app: Hono
-  /** Serves a request of nobody in particular, such as one that opens a link. */
-  serveOpenly(c: Context, path: string, work: (reader: Reader) => Promise<Answer | Response>): Promise<Response>
-}
+/** Serves a request of nobody in particular, such as one that opens a link. @param path the pattern of its route */
+export type ServeOpenly = (
+  c: Context,
+  path: string,
+  work: (reader: Reader) => Promise<Answer | Response>,
+) => Promise<Response>
 
 /** Creates the app of a site: its assets, pages, actions and preferences. */
-export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts<Who, V>): Site {
+export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts<Who, V>): Hono {
   const { name, engine, basePath, texts } = parts
   const csrf = createCsrf(() => engine.apiKeys.deriveSecret(name))
   const app = new Hono()
@@ -74,16 +84,18 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
   async function readerOf(c: Context, pattern: string, viewer: Who | undefined): Promise<Reader> {
     const preferences = preferencesOf(c, viewer?.preferences)
     const language = chooseLanguage(texts.keys(), preferences.language, c.req.header('accept-language'))
+    const text = texts.get(language) ?? fail(`there are no texts for ${language}`)
     return {
       language,
       languages: [...texts.keys()],
       preferences,
-      text: texts.get(language) ?? fail(`there are no texts for ${language}`),
+      text,
       times: createTimes(language, preferences.zone),
       now: Date.now(),
       canAct: viewer?.canAct === true,
       link: createLink(basePath ?? mountPath(c, pattern)),
-      csrf: viewer ? await csrf.token(viewer.name) : '',
+      home: text(parts.home),
+      csrf: viewer ? await csrf.token(viewer.session) : '',
     }
   }
 
@@ -113,7 +125,7 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
       return await respond(answer, { c, reader, viewer: known.viewer, section })
     } catch (error) {
       const { viewer } = known
-      const shown = known.reader && shownError(error, known.reader)
+      const shown = known.reader && parts.shownError(error, known.reader)
       if (known.reader && shown) return respond(shown, { c, reader: known.reader, viewer, section })
       const reference = crypto.randomUUID().slice(0, 8)
       engine.logger.error({ reference, path, err: error }, `a page of the ${name} failed`)
@@ -151,13 +163,20 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
   async function formOf(c: Context, viewer: Who, reader: Reader): Promise<Form | Shown> {
     const form = await c.req.parseBody({ all: true })
     const token = form['csrf']
-    const isOurs = typeof token === 'string' && (await csrf.isValid(token, viewer.name))
+    const isOurs = typeof token === 'string' && (await csrf.isValid(token, viewer.session))
     return isOurs && !isFromElsewhere(c)
       ? { values: form }
       : forbiddenPage({ title: reader.text('form_expired.title'), reader })
   }
 
+  const serveOpenly: ServeOpenly = (c, path, work) =>
+    answering({ c, path, section: undefined }, async (known) => {
+      known.reader = await readerOf(c, path, undefined)
+      return work(known.reader)
+    })
+
   app.get('/assets/:name', serveAsset)
+  parts.first?.(app, serveOpenly)
   for (const page of parts.pages) {
     // An action is not cut off: a test event may take as long as its endpoint.
     app.get(page.path, (c) => serve(c, page, async (visit) => inTime(Promise.resolve(page.show(visit)))))
@@ -180,18 +199,14 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
       }),
     )
   }
-  app.get('*', (c) =>
-    serve(c, { path: '', section: undefined }, ({ reader }) => noPage({ home: createLink(basePath ?? '')(), reader })),
-  )
+  app.get('*', async (c) => {
+    // Routers tell `/webhooks/` from `/webhooks`.
+    const { pathname, search } = new URL(c.req.url)
+    if (/[^/]\/$/.test(pathname)) return c.redirect(prefixOf(c) + pathname.slice(0, -1) + search, 308)
+    return serve(c, { path: '*', section: undefined }, ({ reader }) => noPage(reader))
+  })
 
-  return {
-    app,
-    serveOpenly: (c, path, work) =>
-      answering({ c, path, section: undefined }, async (known) => {
-        known.reader = await readerOf(c, path, undefined)
-        return work(known.reader)
-      }),
-  }
+  return app
 }
 
 interface Form {
@@ -209,7 +224,8 @@ function sentOf<V extends Visit>(visit: V, form: Record<string, unknown>, viewer
 /** The path and the query of the page, below the mount path. */
 function hereOf(c: Context, reader: Reader): string {
   const { pathname, search } = new URL(c.req.url)
-  const base = reader.link().slice(0, -1)
+  const home = reader.link()
+  const base = home === '/' ? '' : home
   const own = pathname.startsWith(base) ? pathname : base + pathname
   return own + search
 }

@@ -1,4 +1,4 @@
-import { type Endpoint, type EndpointStatistics, type Engine, allWorkspaces } from '@keepsend/engine'
+import { type Endpoint, type EndpointStatistics, allWorkspaces } from '@keepsend/engine'
 import { Spark } from '../../parts/spark.tsx'
 import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
@@ -7,12 +7,9 @@ import { ShownUrl } from '../../parts/split.tsx'
 import { EndpointStatus } from '../../parts/status.tsx'
 import { type Reader, showDuration, showPercent } from '../../reader/reader.ts'
 import { type Page, queryOf } from '../../site/visit.ts'
-import { unlessOff } from '../../history/unless-off.ts'
+import { dayOf } from '../../history/day-of.ts'
 
 const PAGE_ROWS = 50
-const DAY_MS = 86_400_000
-// The statistics of a summary begin at a whole hour.
-const SUMMARY_MS = DAY_MS - 3_600_000
 
 export const endpointsPage: Page = {
   path: '/endpoints',
@@ -25,7 +22,7 @@ export const endpointsPage: Page = {
       limit: PAGE_ROWS,
       after: filters.after,
     })
-    const day = await summaryOf(engine, rows, reader.now)
+    const day = await dayOf(engine, allWorkspaces, { endpoints: rows, now: reader.now })
     const title = text('nav.endpoints')
     const main = (
       <>
@@ -113,19 +110,6 @@ export const endpointsPage: Page = {
     )
     return { title, main }
   },
-}
-
-/** The last 24 hours of some endpoints, in one call; undefined without statistics. */
-async function summaryOf(
-  engine: Engine,
-  endpoints: readonly Endpoint[],
-  now: number,
-): Promise<ReadonlyMap<string, EndpointStatistics> | undefined> {
-  if (endpoints.length === 0) return new Map()
-  const summary = await unlessOff(() =>
-    engine.statistics.summary(allWorkspaces, { endpointIds: endpoints.map(({ id }) => id), since: now - SUMMARY_MS }),
-  )
-  return summary && new Map(summary.endpoints.map((one) => [one.endpointId, one]))
 }
 
 function Row({ endpoint, day, reader }: { endpoint: Endpoint; day: EndpointStatistics | undefined; reader: Reader }) {

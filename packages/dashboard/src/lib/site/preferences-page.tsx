@@ -1,6 +1,6 @@
 import { Head } from '../parts/head.tsx'
 import { FormToken } from '../parts/form-token.tsx'
-import type { Page } from '../site/visit.ts'
+import type { Page } from './visit.ts'
 
 const ZONES = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')]
 

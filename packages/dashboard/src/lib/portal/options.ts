@@ -1,0 +1,72 @@
+import type { Engine } from '@keepsend/engine'
+import type { Messages } from '../language/text.ts'
+import { type Brand, checkBrand } from './brand.ts'
+
+export interface PortalOptions {
+  engine: Engine
+  /** The name of the sender, which stands on every page: at most 60 characters. */
+  name: string
+  /** Where the button "Back to …" leads, unless a link has an address of its own. @default no button */
+  returnUrl?: string | undefined
+  /** The name of a customer, in the foot of the pages. @default none */
+  workspaceName?: ((workspaceId: string) => string | Promise<string>) | undefined
+  /** Logo, colours, corners and font. @default Keepsend's design, without a logo */
+  brand?: Brand | undefined
+  /** The origins whose pages may show the portal in a frame, such as `https://app.example.com`. @default none */
+  frameAncestors?: readonly string[] | undefined
+  /** Where customers read how signatures are verified. @default the documentation of Standard Webhooks */
+  verifyingUrl?: string | undefined
+  /** The path it is mounted at, such as `/webhooks`. @default found from each request */
+  basePath?: string | undefined
+  /** Texts that replace Keepsend's, by language; a further language needs all of them. @default none */
+  messages?: Readonly<Record<string, Partial<Messages>>> | undefined
+  /** Sets cookies over http too, for a server on localhost. @default false */
+  development?: boolean | undefined
+}
+
+const NAMES = [
+  'engine',
+  'name',
+  'returnUrl',
+  'workspaceName',
+  'brand',
+  'frameAncestors',
+  'verifyingUrl',
+  'basePath',
+  'messages',
+  'development',
+]
+const MAX_NAME = 60
+
+/** @throws {TypeError} for an option that is missing, unknown or of the wrong kind */
+export function checkPortalOptions(options: PortalOptions): void {
+  for (const name of Object.keys(options)) {
+    if (!NAMES.includes(name)) throw new TypeError(`createPortal has no option ${name}; it has ${NAMES.join(', ')}`)
+  }
+  const { engine, name, basePath, brand, frameAncestors = [] } = options
+  if (typeof engine?.portalLinks?.session !== 'function')
+    throw new TypeError('createPortal needs engine, as createEngine returns it')
+  if (typeof name !== 'string' || name.trim() === '' || name.length > MAX_NAME)
+    throw new TypeError(`createPortal needs name, the name of the sender: 1 to ${MAX_NAME} characters`)
+  checkPath(basePath)
+  for (const url of ['returnUrl', 'verifyingUrl'] as const) checkUrl(url, options[url])
+  for (const origin of frameAncestors) {
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin)
+      throw new TypeError(`frameAncestors must be origins such as https://app.example.com; found ${origin}`)
+  }
+  if (brand) checkBrand(brand)
+}
+
+/** @throws {TypeError} if it is no path */
+export function checkPath(basePath: string | undefined): void {
+  if (basePath !== undefined && !/^(\/[\w.~%-]+)*$/.test(basePath))
+    throw new TypeError(
+      `basePath must be a path such as /admin/webhooks, without a slash at its end; found ${basePath}`,
+    )
+}
+
+/** Checks an address that becomes a link. @throws {TypeError} */
+export function checkUrl(name: string, url: string | undefined): void {
+  if (url !== undefined && !/^https?:\/\//.test(url) && !/^\/(?!\/)/.test(url))
+    throw new TypeError(`${name} must be an http or https address, or a path; found ${url.slice(0, 100)}`)
+}

@@ -1,0 +1,42 @@
+import type { PortalCapability, PortalLink } from '@keepsend/engine'
+import { forbiddenPage } from '../site/problem-page.tsx'
+import type { Viewer } from '../site/site.tsx'
+import type { Action, Page, Sent, Shown, Visit } from '../site/visit.ts'
+
+/** A customer who came by a link. */
+export interface Customer extends Viewer {
+  link: PortalLink
+}
+
+/** A request for a page of the portal. Whatever it reads belongs to `workspaceId`. */
+export interface PortalVisit extends Visit {
+  workspaceId: string
+  /** Whether the link allows it; what it does not allow is not drawn, and refused. */
+  may: (capability: PortalCapability) => boolean
+  /** The name of the sender. */
+  sender: string
+  /** Where receivers learn to verify signatures. */
+  verifyingUrl: string
+}
+
+export type PortalPage = Page<PortalVisit>
+export type PortalSent = Sent<PortalVisit>
+
+/** A change that the link must allow. */
+export interface PortalAction {
+  path: string
+  needs: PortalCapability
+  act(sent: PortalSent): Promise<string | Shown>
+}
+
+/** The action, refused where the link does not allow it. */
+export function guarded(action: PortalAction): Action<PortalVisit> {
+  return {
+    path: action.path,
+    section: 'endpoints',
+    async act(sent) {
+      const { may, reader } = sent
+      return may(action.needs) ? action.act(sent) : forbiddenPage({ title: reader.text('read_only.title'), reader })
+    },
+  }
+}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { cyclesIn, cyclesOf, importsBetween } from './rooms.ts'
 
-const packages = ['outbox', 'engine', 'adapter-node', 'adapter-cloudflare', 'testing']
+const packages = ['outbox', 'engine', 'adapter-node', 'adapter-cloudflare', 'dashboard', 'testing']
 
 describe.each(packages)('the files of %s', (name) => {
   it('import each other in no circle, type imports included', () => {

@@ -55,7 +55,7 @@ export function cyclesIn(graph: ReadonlyMap<string, readonly string[]>): string[
 
 /** The contract suites import the public entries, as their users do. */
 function sourcesOf(packageName: string): string[] {
-  return globSync(`packages/${packageName}/src/lib/**/*.ts`)
+  return globSync(`packages/${packageName}/src/lib/**/*.{ts,tsx}`)
     .filter((file) => !file.endsWith('.test.ts') && !file.includes('/contract/'))
     .sort()
 }

@@ -11,7 +11,7 @@ export const enPortal = {
   'portal.expired': 'This link has expired',
   'portal.expired_why':
     'Links to this page end after a while, so that nobody can use an old one. Your endpoints and deliveries are as you left them.',
-  'portal.expired_mail': 'A link from a mail or a chat opens only once, and whoever made it can end it.',
+  'portal.expired_mail': 'A link from a mail or a chat opens only once, and its sender can end it.',
   'portal.open_in': 'Open webhooks in {sender}',
   'portal.enter': 'Open your webhooks',
   'portal.enter_why': 'This link works once. It ends {time}.',

@@ -1,6 +1,5 @@
 import type { Context } from 'hono'
 import { getCookie, setCookie } from 'hono/cookie'
-import type { Reader } from './reader.ts'
 import { isTimeZone } from './times.ts'
 
 /** How a reader wants the pages, from a cookie for each. */
@@ -33,8 +32,7 @@ export function preferencesOf(
 }
 
 /** Stores those of a form and goes back to the page that the reader came from. */
-export function storePreferences(c: Context, form: Readonly<Record<string, unknown>>, { link }: Reader): Response {
-  const home = link()
+export function storePreferences(c: Context, form: Readonly<Record<string, unknown>>, home: string): Response {
   for (const [name, cookie] of Object.entries(COOKIES)) {
     const value = form[name]
     if (typeof value !== 'string' || value.length > MAX_LENGTH) continue

@@ -185,7 +185,7 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
   app.post('/preferences', (c) =>
     serve(c, { path: '/preferences', section: undefined }, async ({ reader }, viewer) => {
       const form = await formOf(c, viewer, reader)
-      return 'values' in form ? storePreferences(c, form.values, reader) : form
+      return 'values' in form ? storePreferences(c, form.values, reader.link()) : form
     }),
   )
   for (const action of parts.actions) {

@@ -35,7 +35,7 @@ export interface Page<V extends Visit = Visit> {
   show(visit: V): Promise<Shown> | Shown
 }
 
-/** What a form adds to the visit that sent it. */
+/** The fields of a form, beside the visit that sent it. */
 interface Fields {
   /** A field; undefined if it is absent or empty. */
   field: (name: string) => string | undefined

@@ -12,7 +12,7 @@ export interface PortalLink {
   capabilities: PortalCapability[]
   /** How often it can be opened. */
   uses: 'once' | 'many'
-  /** For whom it was made. */
+  /** The person that it was made for. */
   subject: string | null
   /** The theme of the pages; null: that of the browser. */
   theme: 'light' | 'dark' | null

@@ -16,7 +16,7 @@ export interface PortalLinkOptions extends ByOption {
   uses?: 'once' | 'many' | undefined
   /** Its lifetime and that of its sessions, in ms: 60,000 (a minute)–2,592,000,000 (30 days). @default 3_600_000 (1 hour) */
   expiresInMs?: number | undefined
-  /** For whom it is, shown to operators: at most 200 characters of well-formed text without a NUL. @default nobody is named */
+  /** The person that it is for, shown to operators: at most 200 characters of well-formed text without a NUL. @default nobody is named */
   subject?: string | undefined
   /** @default that of the browser */
   theme?: 'light' | 'dark' | undefined

@@ -51,6 +51,7 @@ export const cases: readonly LintCase[] = [
       'packages/adapter-node/src/lib/c.ts': `export { fromD1 } from '@keepsend/adapter-cloudflare'\n`,
       'packages/adapter-cloudflare/test/c.ts': `export { openSqlite } from '@keepsend/adapter-node'\n`,
       'packages/adapter-node/test/c.ts': `export { createTestEngine } from '@keepsend/testing'\n`,
+      'packages/dashboard/src/lib/c.ts': `export { openSqlite } from '@keepsend/adapter-node'\n`,
       'packages/testing/src/lib/c.ts': `export { fromD1 } from '@keepsend/adapter-cloudflare'\n`,
       'bench/src/c2.ts': `export { createTestEngine } from '@keepsend/testing'\n`,
       'proof/src/c2.ts': `export { assertPublished } from '@keepsend/testing/node'\n`,

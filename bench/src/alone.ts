@@ -6,7 +6,7 @@ const PATIENCE_MS = 900_000
 
 /** Runs a process that measures by itself, on a sender's core, and returns its findings. */
 export async function runAlone<Found>(
-  name: 'backlog' | 'd1' | 'history' | 'overhead',
+  name: 'backlog' | 'd1' | 'history' | 'overhead' | 'pages',
   ask: unknown,
   { env = {}, patienceMs = PATIENCE_MS }: { env?: Record<string, string>; patienceMs?: number } = {},
 ): Promise<Found> {

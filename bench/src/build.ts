@@ -25,6 +25,7 @@ export function processFile(
     | 'neighbour'
     | 'neighbour-receiver'
     | 'overhead'
+    | 'pages'
     | 'receiver'
     | 'redis'
     | 'worker',

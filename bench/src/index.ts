@@ -24,6 +24,7 @@ import { latency } from './workloads/latency.ts'
 import { memory } from './workloads/memory.ts'
 import { neighbours } from './workloads/neighbours.ts'
 import { overhead } from './workloads/overhead.ts'
+import { pages } from './workloads/pages.ts'
 import { postgres } from './workloads/postgres.ts'
 import { rates } from './workloads/rates.ts'
 
@@ -39,6 +40,7 @@ const workloads: Record<string, Workload> = {
   neighbours,
   rates,
   history,
+  pages,
 }
 
 const { asked, commit } = orExit()

@@ -3,7 +3,8 @@ import { type SqlText, raw, sqlText } from '@keepsend/outbox/internal'
 
 /** Workspaces of a filled history; the first has nine tenths of all attempts, and a hundred endpoints. */
 const WORKSPACES = 1000
-const ENDPOINTS = 100
+/** Endpoints of the large workspace. */
+export const ENDPOINTS = 100
 const TYPES = 50
 /** Attempts of the rare type, of whatever number. */
 const RARE = 200

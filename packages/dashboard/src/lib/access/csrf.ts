@@ -14,7 +14,7 @@ const BYTES = 32
 /** @param secret reads the secret of the installation; it is asked once */
 export function createCsrf(secret: () => Promise<string>): Csrf {
   // The key is cached and its promise is not: on Workers a promise of a cancelled request never settles.
-  let known: CryptoKey | undefined
+  let known: Awaited<ReturnType<typeof crypto.subtle.importKey>> | undefined
   async function macOf(name: string): Promise<Uint8Array> {
     known ??= await crypto.subtle.importKey(
       'raw',

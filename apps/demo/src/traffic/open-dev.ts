@@ -37,7 +37,7 @@ export interface Dev {
   stop(): Promise<void>
 }
 
-export async function openDev(stage: DevStage, { eventsPerHour }: { eventsPerHour?: number } = {}): Promise<Dev> {
+export async function openDev(stage: DevStage): Promise<Dev> {
   const folder = mkdtempSync(join(tmpdir(), 'keepsend-demo-'))
   // Runs however this process ends; its children end with it.
   process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
@@ -51,7 +51,7 @@ export async function openDev(stage: DevStage, { eventsPerHour }: { eventsPerHou
     `${server === 'expired' ? expiredUrl : url}/hooks/${hook}`
   // The app opens it again, under its own durability.
   const db = openSqlite(file, { synchronous: 'NORMAL' })
-  const past = { cast, urlOf, secretKey: KEEPSEND_SECRET_KEY, workerId: stage.workerId, eventsPerHour }
+  const past = { cast, urlOf, secretKey: KEEPSEND_SECRET_KEY, workerId: stage.workerId }
   const { keys, secrets } = await migrate(db, { directory: MIGRATIONS })
     .then(() => writePast(db, past))
     .finally(() => db.close())

@@ -25,8 +25,6 @@ export interface PastOptions {
   urlOf: (endpoint: CustomerEndpoint) => string
   /** The name under which the app delivers afterwards. */
   workerId: string
-  /** Events of all workspaces together. @default 30 */
-  eventsPerHour?: number | undefined
 }
 
 export interface Past {
@@ -39,6 +37,8 @@ export interface Past {
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const HOURS = 24
+// Of all workspaces together, by day and night.
+const EVENTS_PER_HOUR = 30
 // Minutes from one look of the worker to the next; shorter ones take longer.
 const STEP = 2
 const MAINTAINED = 20
@@ -48,7 +48,7 @@ const BACKLOG = 90
 
 /** Writes the day. The database has tables, and is empty. */
 export async function writePast(db: SqliteDatabase, options: PastOptions): Promise<Past> {
-  const { cast, secretKey, urlOf, workerId, eventsPerHour = 30 } = options
+  const { cast, secretKey, urlOf, workerId } = options
   const endsAt = Date.now()
   const clock = takeClock(db.connection, endsAt - HOURS * HOUR_MS)
   const hoursAgo = (): number => (endsAt - clock.now) / HOUR_MS
@@ -108,7 +108,7 @@ export async function writePast(db: SqliteDatabase, options: PastOptions): Promi
     clock.moveTo(endsAt - minutesAgo * MINUTE_MS)
     for (const scene of scenes.filter((one) => one.minutesAgo === minutesAgo)) await scene.play()
     if (minutesAgo === STEP) for (let n = 0; n < BACKLOG; n++) await publish('bluebird', 'file.added')
-    const share = (eventsPerHour * STEP * busy(minutesAgo)) / (60 * cast.length)
+    const share = (EVENTS_PER_HOUR * STEP * busy(minutesAgo)) / (60 * cast.length)
     for (const { id } of cast) for (let n = share + random(); n >= 1; n--) await publish(id)
     await deliver()
     if (minutesAgo % MAINTAINED === 0 || minutesAgo === STEP) await maintain()

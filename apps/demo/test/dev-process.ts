@@ -49,7 +49,10 @@ export async function startDev(file: 'dev.ts' | 'dev-cloudflare.ts', patienceMs:
     complaints: () => complained,
     walk(link) {
       const { origin } = new URL(link)
-      return walkFrom(createBrowser((path, init) => fetch(new URL(path, origin), init)), link)
+      return walkFrom(
+        createBrowser((path, init) => fetch(new URL(path, origin), init)),
+        link,
+      )
     },
     async verified(hook) {
       const arrived = (await (await fetch(`${receiver}/arrivals`)).json()) as Record<string, { verified: number }>

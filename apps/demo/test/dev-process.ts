@@ -13,8 +13,10 @@ export interface DevProcess {
   links: [name: string, url: string][]
   /** Its output to stderr so far. */
   complaints(): string
-  /** All pages that a link leads to, by path. */
-  walk(link: string): Promise<Map<string, string>>
+  /** The pages of the dashboard, by path, from the first link. */
+  walkDashboard(): Promise<Map<string, string>>
+  /** The first page of the portal, from the second link. */
+  openPortal(): Promise<{ status: number; html: string }>
   /** Webhooks that a hook of the receiver has verified. */
   verified(hook: string): Promise<number>
   /** Presses Ctrl-C, and resolves with the exit code when nothing is left of it. */
@@ -44,16 +46,14 @@ export async function startDev(file: 'dev.ts' | 'dev-cloudflare.ts', patienceMs:
 
   const receiver = /^Receiver +(http:\S+)/m.exec(said)?.[1] ?? ''
   const [head = ''] = said.split('\n\n')
+  const links = head.split('\n').map((line) => line.split(/ {2,}/) as [string, string])
+  const [dashboard, portal] = links.map(([, url]) => url)
+  const browser = createBrowser((path, init) => fetch(new URL(path, dashboard), init))
   return {
-    links: head.split('\n').map((line) => line.split(/ {2,}/) as [string, string]),
+    links,
     complaints: () => complained,
-    walk(link) {
-      const { origin } = new URL(link)
-      return walkFrom(
-        createBrowser((path, init) => fetch(new URL(path, origin), init)),
-        link,
-      )
-    },
+    walkDashboard: () => walkFrom(browser, dashboard ?? ''),
+    openPortal: () => browser.open(portal ?? ''),
     async verified(hook) {
       const arrived = (await (await fetch(`${receiver}/arrivals`)).json()) as Record<string, { verified: number }>
       return arrived[hook]?.verified ?? 0

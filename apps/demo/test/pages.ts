@@ -2,7 +2,7 @@
 import { type Engine, createEngine, silentLogger } from '@keepsend/engine'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createApp } from '../src/app.ts'
-import { catalog } from '../src/catalog.ts'
+import { type Catalog, catalog } from '../src/catalog.ts'
 import { createPages } from '../src/pages.ts'
 import { operatorLink } from '../src/sign-in.ts'
 import type { TestApp } from './app-on.ts'
@@ -13,7 +13,7 @@ const SECRET = 'a long random text'
 /** Defines the tests. */
 export function describePages(open: () => Promise<TestApp>): void {
   let demo: TestApp
-  let engine: Engine
+  let engine: Engine<Catalog>
 
   beforeAll(async () => {
     demo = await open()
@@ -30,13 +30,12 @@ export function describePages(open: () => Promise<TestApp>): void {
 
   afterAll(() => demo.close())
 
-  const appOf = (signInSecret: string | undefined) => {
-    const app = createApp(demo.engine, { pages: createPages({ engine, signInSecret, environment: 'test' }) })
-    return createBrowser((path, init) => app.request(path, init))
-  }
+  const appWith = (signInSecret: string | undefined) =>
+    createApp(engine, { pages: createPages({ engine, signInSecret, environment: 'development' }) })
+  const browse = (app: ReturnType<typeof createApp>) => createBrowser((path, init) => app.request(path, init))
 
   it('show the operator who follows the link each page, with the deliveries of every workspace', async () => {
-    const pages = await walkFrom(appOf(SECRET), operatorLink('', SECRET))
+    const pages = await walkFrom(browse(appWith(SECRET)), operatorLink('', SECRET))
     const paths = [...pages.keys()]
     for (const page of ['', '/deliveries', '/endpoints', '/problems', '/replays', '/events', '/workspaces'])
       expect(paths).toContain(`/admin/webhooks${page}`)
@@ -52,14 +51,30 @@ export function describePages(open: () => Promise<TestApp>): void {
       [undefined, operatorLink('', 'undefined')],
       ['', '/admin/webhooks'],
     ] as const) {
-      const browser = appOf(secret)
+      const browser = browse(appWith(secret))
       expect([path, (await browser.open(path)).status]).toEqual([path, 401])
       expect((await browser.open('/admin/webhooks')).status).toBe(401)
     }
   })
 
+  it('show a customer the endpoints of their workspace, by a link that their key makes', async () => {
+    const app = appWith(SECRET)
+    const linkBy = (key: string) =>
+      app.request('/portal-link', { method: 'POST', headers: { authorization: `Bearer ${key}` } })
+    const { url } = (await (await linkBy(demo.keys.workspace)).json()) as { url: string }
+    const customer = browse(app)
+    const first = await customer.open(url)
+    expect([first.status, first.html.includes('https://example.com/hook')]).toEqual([200, true])
+    expect((await customer.open('/portal/events')).status).toBe(200)
+    expect((await customer.open('/admin/webhooks')).status).toBe(401)
+
+    expect((await browse(app).open('/portal')).status).toBe(401)
+    const { key } = await engine.apiKeys.create({ workspaceId: 'w1', scopes: ['endpoints:read'] })
+    expect([(await linkBy(key)).status, (await linkBy('ks_none')).status]).toEqual([403, 401])
+  })
+
   it('take no API key for a sign-in, and leave the API to its keys', async () => {
-    const app = createApp(demo.engine, { pages: createPages({ engine, signInSecret: SECRET, environment: 'test' }) })
+    const app = appWith(SECRET)
     const headers = { authorization: `Bearer ${demo.keys.operator}` }
     const statuses = [
       (await app.request('/admin/webhooks', { headers })).status,

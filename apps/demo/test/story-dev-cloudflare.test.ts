@@ -8,9 +8,11 @@ it(
   { timeout: 2 * PATIENCE_MS },
   async () => {
     const dev = await startDev('dev-cloudflare.ts', PATIENCE_MS)
-    expect(dev.links.map(([name]) => name)).toEqual(["Operator's dashboard"])
+    expect(dev.links.map(([name]) => name)).toEqual(["Operator's dashboard", "Customer's portal"])
 
-    expectStory(await dev.walk(dev.links[0]?.[1] ?? ''))
+    expectStory(await dev.walkDashboard())
+    const portal = await dev.openPortal()
+    expect([portal.status, portal.html.includes('bluebird-inbox')]).toEqual([200, true])
 
     const before = await dev.verified('juniper-audit')
     await expect.poll(() => dev.verified('juniper-audit'), { timeout: PATIENCE_MS }).toBeGreaterThan(before + 2)

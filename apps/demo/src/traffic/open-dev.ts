@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { migrate, openSqlite } from '@keepsend/adapter-node'
 import { type Child, KEEPSEND_SECRET_KEY, startChild } from '../child.ts'
 import { OPERATOR } from '../context.ts'
-import { App, behave } from '../installation.ts'
+import { ask } from '../http.ts'
+import { App, behave, post } from '../installation.ts'
 import { operatorLink } from '../sign-in.ts'
 import { type Customer, type CustomerEndpoint, castOf } from './cast.ts'
 import { type Past, writePast } from './past.ts'
@@ -65,7 +66,11 @@ export async function openDev(stage: DevStage): Promise<Dev> {
   const signInSecret = randomBytes(24).toString('base64url')
   const app = new App((port) => stage.start(folder, { port, signInSecret }))
   await app.start()
-  const links = [{ name: "Operator's dashboard", url: operatorLink(app.url, signInSecret) }]
+  const portal = await ask<{ url: string }>(`${app.url}/portal-link`, post(keys.get('bluebird') ?? '', {}))
+  const links = [
+    { name: "Operator's dashboard", url: operatorLink(app.url, signInSecret) },
+    { name: "Customer's portal", url: portal.url },
+  ]
   const stop = async (): Promise<void> => {
     await Promise.all([app, receiver].map((one) => one.stop()))
   }

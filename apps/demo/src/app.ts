@@ -15,14 +15,21 @@ import { receiptRoutes } from './routes/receipts.ts'
 import { replyRoutes } from './routes/replies.ts'
 import { workspaceRoutes } from './routes/workspaces.ts'
 
+export interface AppOptions {
+  /** Keepsend's pages, see `createPages`. @default none */
+  pages?: Hono | undefined
+}
+
 /** The messaging app with Keepsend's own API beside it, on the runtime and database of the engine. Apply `migrations/` first. */
-export function createApp(engine: Engine<Catalog>): Hono<AppEnv> {
+export function createApp(engine: Engine<Catalog>, { pages }: AppOptions = {}): Hono<AppEnv> {
   const app = new Hono<AppEnv>()
   app.onError((error) => problemResponse(toApiError(error), engine.logger))
   app.notFound(() => problemResponse(new EngineError('not_found', 'no such route')))
 
   app.use(keepsend(engine))
   app.route('/webhooks', engine.routes)
+  // Before the API keys: people sign in otherwise.
+  if (pages) app.route('/', pages)
   app.use(async (c, next) => {
     const principal = await engine.apiKeys.authenticate(c.req.raw)
     if (!principal) throw new EngineError('unauthenticated', 'this needs an API key: Authorization: Bearer ks_…')

@@ -9,6 +9,10 @@ export interface Ready {
   url: string
   /** The operator's API key, on the first start on a database. */
   operatorKey?: string
+  /** The link that signs the operator in to the dashboard. */
+  dashboard?: string
+  /** The URL of a receiver's second server, whose certificate has expired. */
+  expiredUrl?: string
 }
 
 export interface Child {
@@ -42,7 +46,7 @@ export async function startChild(
   { env, args = [], group = false, onLog }: ChildOptions,
 ): Promise<Child> {
   const stdio: StdioOptions = ['ignore', 'ignore', onLog ? 'pipe' : 'inherit', 'ipc']
-  const execArgv = ['--conditions=@keepsend/source']
+  const execArgv = ['--conditions=@keepsend/source', `--import=${import.meta.resolve('./load-tsx.ts')}`]
   const child = fork(new URL(file, import.meta.url), args, {
     env: { ...process.env, KEEPSEND_SECRET_KEY, ...env },
     stdio,
@@ -86,6 +90,7 @@ export async function startChild(
 export function announceReady(ready: Ready, stop: () => Promise<void>): void {
   if (!process.send) {
     console.log(`listening on ${ready.url}`)
+    if (ready.dashboard !== undefined) console.log(`the operator's dashboard: ${ready.dashboard}`)
     if (ready.operatorKey !== undefined) console.log(`the operator's API key, shown once: ${ready.operatorKey}`)
     return
   }

@@ -44,6 +44,16 @@ export async function until<T>(what: string, look: () => Promise<T | undefined>,
   }
 }
 
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
+/** @param signal ends the pause */
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, ms)
+    function end(): void {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', end)
+      resolve()
+    }
+    if (signal?.aborted) end()
+    else signal?.addEventListener('abort', end)
+  })
 }

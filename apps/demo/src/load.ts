@@ -25,6 +25,12 @@ export interface LoadOptions {
   /** Whether to continue after these. */
   more?: () => boolean
   clients: number
+  /** The changes of a tour. @default each mutating route */
+  steps?: readonly Step[]
+  /** The pause of a client after each change, in ms. @default 0 */
+  everyMs?: number
+  /** Ends the load after the changes in flight. */
+  signal?: AbortSignal
   onAcknowledged: (change: Acknowledged) => void
 }
 
@@ -38,17 +44,23 @@ export async function load({
   tours,
   clients,
   more = () => false,
+  steps = tour,
+  everyMs = 0,
+  signal,
   onAcknowledged,
 }: LoadOptions): Promise<void> {
   let left = tours
   const next = inTurn(apps)
+  const isOver = (): boolean => signal?.aborted ?? false
   const client = async (): Promise<void> => {
-    while (left-- > 0 || more()) {
+    while (!isOver() && (left-- > 0 || more())) {
       const ids: Ids = {}
-      for (const step of tour) {
+      for (const step of steps) {
+        if (isOver()) return
         const { change, made } = await carryOut(next, keys[step.by ?? 'workspace'], step, ids)
         if (step.makes !== undefined) ids[step.makes] = made
         onAcknowledged(change)
+        if (everyMs > 0) await pause(everyMs, signal)
       }
     }
   }

@@ -13,6 +13,7 @@ const behaviourSchema = z.discriminatedUnion('kind', [
     kind: z.literal('fail'),
     status: z.int().min(300).max(599).default(500),
     times: z.int().min(1).optional(),
+    body: z.string().max(10_000).default('told to fail'),
     retryAfter: z.int().min(0).optional(),
   }),
   /** Accepts the webhook and answers after `ms`, or when the behaviour changes. */
@@ -20,6 +21,9 @@ const behaviourSchema = z.discriminatedUnion('kind', [
   /** Dies at the next request, without a response. */
   z.strictObject({ kind: z.literal('die') }),
 ])
+
+/** How a hook answers. */
+export type Behaviour = z.input<typeof behaviourSchema>
 
 const control = z.strictObject({
   hook: z.string().max(200),
@@ -66,7 +70,7 @@ export function createReceiver({ file, die }: ReceiverOptions): Hono {
     if (now.kind === 'fail' && (now.times === undefined || hook.failed < now.times)) {
       hook.failed++
       return c.text(
-        'told to fail',
+        now.body,
         now.status as 500,
         now.retryAfter === undefined ? {} : { 'retry-after': `${now.retryAfter}` },
       )

@@ -1,6 +1,7 @@
 import { type Engine, EngineError, problemResponse } from '@keepsend/engine'
 import { Hono } from 'hono'
 import { type AppEnv, OPERATOR } from './context.ts'
+import { isSame } from './same-text.ts'
 
 export interface SetupOptions {
   engine: Engine
@@ -24,15 +25,4 @@ export function withSetup(app: Hono<AppEnv>, { engine, secret }: SetupOptions): 
   })
   outer.all('*', (c) => app.fetch(c.req.raw, c.env as object, c.executionCtx))
   return outer
-}
-
-/** Compares hashes, so that the time does not reveal where the texts differ. */
-async function isSame(one: string, other: string): Promise<boolean> {
-  const [a = '', b = ''] = await Promise.all([one, other].map(sha256))
-  return a === b
-}
-
-async function sha256(text: string): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return new Uint8Array(hash).join()
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { type Child, KEEPSEND_SECRET_KEY, startChild } from './child.ts'
+import { type Child, KEEPSEND_SECRET_KEY } from './child.ts'
 import { compare, total } from './compare.ts'
 import { ask, request, until } from './http.ts'
 import type { Installation } from './installation.ts'
@@ -8,7 +8,7 @@ import { type Acknowledged, load } from './load.ts'
 import type { Stage } from './stage.ts'
 import type { Meter } from './metered-d1.ts'
 import { drained } from './telling.ts'
-import { wranglerEnv } from './wrangler.ts'
+import { startWorker } from './start-worker.ts'
 
 // After a kill, a row that waited for its retry is due after 61 s, an untried one after 17 s; then the cron must run.
 const DRAIN_MS = 150_000
@@ -48,10 +48,7 @@ export function cloudflareStage({ short = false } = {}): Stage {
 async function startWrangler(folder: string, port: string, vars: Record<string, string>): Promise<Child> {
   const first = port === '0'
   if (!first) await until(`port ${port} to be free`, () => isFree(Number(port)), 10_000)
-  const args = ['src/worker-story.ts', '--ip=127.0.0.1', `--port=${port}`, '--inspector-port=0', '--log-level=error']
-  args.push(`--persist-to=${folder}`, ...Object.entries(vars).map(([name, value]) => `--var=${name}:${value}`))
-  const env = { ...wranglerEnv(folder), ...(first && { MIGRATE: folder }) }
-  const child = await startChild('wrangler-dev.ts', { env, args, group: true })
+  const child = await startWorker('src/worker-story.ts', { folder, port, vars, migrate: first })
   if (!first) return child
   const call = { method: 'POST', key: vars['SETUP_SECRET'] ?? '' }
   const { key: operatorKey } = await ask<{ key: string }>(`${child.ready.url}/setup`, call)

@@ -14,6 +14,8 @@ export function nodeStage({ short = false } = {}): Stage {
     drainMs: 30_000,
     epilogue: replayMissed,
     start: (folder, port) =>
-      startChild('node.ts', { env: { DATABASE_URL: '', DEMO_FILE: join(folder, 'app.db'), PORT: port } }),
+      startChild('node.ts', {
+        env: { DATABASE_URL: '', DEMO_FILE: join(folder, 'app.db'), DEMO_TIMES: 'story', PORT: port },
+      }),
   }
 }

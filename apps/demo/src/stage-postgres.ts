@@ -37,7 +37,10 @@ export function postgresStage({ url, place, outage, end }: StoryPostgres, { shor
     epilogue: replayMissed,
     start(_folder, port) {
       const by = ++started
-      return startChild('node.ts', { env: { DATABASE_URL: url, PORT: port }, onLog: (line) => hear(by, line) })
+      return startChild('node.ts', {
+        env: { DATABASE_URL: url, DEMO_TIMES: 'story', PORT: port },
+        onLog: (line) => hear(by, line),
+      })
     },
     outage: {
       what: outage.what,

@@ -3,6 +3,7 @@ import { createWorker } from '@keepsend/adapter-cloudflare'
 import { createKeyRing } from '@keepsend/engine'
 import { createApp } from './app.ts'
 import { catalog } from './catalog.ts'
+import { createPages } from './pages.ts'
 import { queueSettings } from './queue-settings.ts'
 import { withSetup } from './setup.ts'
 
@@ -13,6 +14,8 @@ export interface Env {
   KEEPSEND_SECRET_KEY: string
   /** A secret: `wrangler secret put SETUP_SECRET`. */
   SETUP_SECRET?: string
+  /** A secret: whoever knows it may open the operator's dashboard, at `/admin/sign-in/<secret>`. Without it nobody may. */
+  SIGN_IN_SECRET?: string
 }
 
 export default createWorker({
@@ -24,5 +27,8 @@ export default createWorker({
     // Records failed attempts, the default on D1: a delivery that succeeds writes no more rows than without.
     engine: { catalog, history: true },
   }),
-  app: ({ engine, env }) => withSetup(createApp(engine), { engine, secret: env.SETUP_SECRET }),
+  app: ({ engine, env }) => {
+    const pages = createPages({ engine, signInSecret: env.SIGN_IN_SECRET, environment: 'production' })
+    return withSetup(createApp(engine, { pages }), { engine, secret: env.SETUP_SECRET })
+  },
 }) satisfies ExportedHandler<Env>

@@ -33,6 +33,15 @@ describe('the overview', () => {
   })
 })
 
+it('answers at the address of its own links to the first page, and keeps their range', async () => {
+  const { page } = await withDelivery()
+  const { html } = await page(MOUNT)
+  const links = [...html.matchAll(/href="([^"]*)"/g)].map(([, href = '']) => href.replaceAll('&amp;', '&'))
+  const home = links.filter((href) => new URL(href, 'http://x').pathname.replace(/\/$/, '') === MOUNT)
+  expect(home.length).toBeGreaterThan(2)
+  for (const href of home) expect([href, (await page(href)).status]).toEqual([href, 200])
+})
+
 describe('deliveries', () => {
   it('lists a delivery and links to it', async () => {
     const { page, id } = await withDelivery()

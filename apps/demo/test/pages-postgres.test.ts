@@ -1,0 +1,4 @@
+import { openApp } from './app-postgres.ts'
+import { describePages } from './pages.ts'
+
+describePages(() => openApp())

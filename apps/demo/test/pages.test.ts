@@ -1,0 +1,4 @@
+import { openApp } from './app.ts'
+import { describePages } from './pages.ts'
+
+describePages(openApp)

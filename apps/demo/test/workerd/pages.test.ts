@@ -1,0 +1,4 @@
+import { describePages } from '../pages.ts'
+import { openApp } from './app.ts'
+
+describePages(openApp)

@@ -67,6 +67,8 @@ export interface Engine<Catalog extends EventCatalog = EventCatalog> extends Era
   readonly limits: Limits
   /** Age at which an unsettled delivery expires and a disabled endpoint stops collecting, in ms. */
   readonly maxAgeMs: number
+  /** The attempts that `history` records; undefined: it is off. */
+  readonly recordsAttempts: 'all' | 'failed' | undefined
   /** Whether a publish records its event: `history.events`. */
   readonly recordsEvents: boolean
   /** The paths by whose values events are found: `history.search`. */

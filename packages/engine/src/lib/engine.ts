@@ -171,6 +171,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     maxAgeMs,
     limits,
     ...recording,
+    recordsAttempts: settings.history?.attempts,
     ...catalogParts,
     idempotencyRecords: ceilings.idempotencyRecords,
 

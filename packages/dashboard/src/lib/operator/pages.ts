@@ -14,7 +14,10 @@ import { giveUpPage } from './deliveries/give-up.tsx'
 import { KEY_ACTIONS, revokeKeyPage } from './workspaces/key-actions.tsx'
 import { overviewPage } from './overview/overview.tsx'
 import { preferencesPage } from '../site/preferences-page.tsx'
-import { PROBLEM_ACTIONS, problemsPage } from './problems/problems.tsx'
+import { publishedPage } from './published/published.tsx'
+import { publishedEventPage } from './published/published-event.tsx'
+import { PROBLEM_ACTIONS } from './problems/problem-actions.ts'
+import { problemsPage } from './problems/problems.tsx'
 import { REPLAY_ACTIONS } from './replays/replay-actions.ts'
 import { replayNewPage } from './replays/replay-new.tsx'
 import { replayPage } from './replays/replay.tsx'
@@ -41,6 +44,8 @@ export const PAGES: readonly Page[] = [
   replayPage,
   eventsPage,
   eventPage,
+  publishedPage,
+  publishedEventPage,
   workspacesPage,
   workspacePage,
   revokeKeyPage,

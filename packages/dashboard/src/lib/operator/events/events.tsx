@@ -3,6 +3,7 @@ import { Copy } from '../../parts/copy.tsx'
 import { Head } from '../../parts/head.tsx'
 import { Body } from '../../parts/json-view.tsx'
 import type { Page } from '../../site/visit.ts'
+import { EventTabs } from './event-tabs.tsx'
 
 const DEFINE = `const catalog = defineEvents({
   'message.posted': event({ schema: messageSchema, description: 'A message was posted.' }),
@@ -19,7 +20,7 @@ export const eventsPage: Page = {
     const title = text('nav.events')
     const main = (
       <>
-        <Head title={title} reader={reader} />
+        <EventTabs current="types" reader={reader} />
         {types.length === 0 ? (
           <section class="empty">
             <div class="stack">

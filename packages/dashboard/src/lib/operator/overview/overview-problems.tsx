@@ -1,4 +1,5 @@
 import type { EndpointProblem } from '@keepsend/engine'
+import { problemName } from '../problems/problem-name.ts'
 import { Icon } from '../../parts/icon.tsx'
 import { Moment } from '../../parts/moment.tsx'
 import { ShownUrl } from '../../parts/split.tsx'
@@ -45,17 +46,15 @@ export function ProblemList({
           </tr>
         </thead>
         <tbody>
-          {problems.map(({ workspaceId, endpointId, errorClass, httpStatus, attempts, firstSeenAt, lastSeenAt }) => {
+          {problems.map((problem) => {
+            const { workspaceId, endpointId, attempts, firstSeenAt, lastSeenAt } = problem
             const url = urls.get(endpointId)
             return (
               <tr>
                 <td class="a">
-                  <a
-                    class="status failed"
-                    href={link('deliveries', { endpoint: endpointId, workspace: workspaceId, time: '7d' })}
-                  >
+                  <a class="status failed" href={link('problems', { endpoint: endpointId, workspace: workspaceId })}>
                     <Icon name="failed" />
-                    <span class="st">{httpStatus === null ? errorClass : `HTTP ${httpStatus}`}</span>
+                    <span class="st">{problemName(problem, reader)}</span>
                   </a>
                 </td>
                 <td class="fill b">

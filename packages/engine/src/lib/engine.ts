@@ -172,6 +172,7 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     limits,
     ...recording,
     recordsAttempts: settings.history?.attempts,
+    circuit,
     ...catalogParts,
     idempotencyRecords: ceilings.idempotencyRecords,
 

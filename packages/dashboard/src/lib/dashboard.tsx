@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import { createTexts } from './language/texts.ts'
 import { ACTIONS, PAGES } from './operator/pages.ts'
+import { readSigns } from './operator/signs.ts'
 import { Shell } from './operator/shell.tsx'
 import { type DashboardOptions, type Operator, checkOperator, checkOptions } from './options.ts'
 import type { Reader } from './reader/reader.ts'
@@ -32,8 +33,9 @@ export function createDashboard(options: DashboardOptions): Hono {
     },
     visitOf: (visit) => visit,
     nobody: unauthorized,
-    async render(content, { title }, { reader, viewer, section, here }) {
+    async render(content, { title, refreshS, status = 200 }, { reader, viewer, section, here }) {
       const { theme, keys } = reader.preferences
+      const signs = viewer && status === 200 ? await readSigns(engine) : undefined
       const html = await renderDocument({
         language: reader.language,
         title: `${title} · Keepsend`,
@@ -41,9 +43,15 @@ export function createDashboard(options: DashboardOptions): Hono {
         keys,
         asset: (name) => reader.link('assets', name),
         skip: reader.text('skip'),
+        copied: reader.text('copy.done'),
+        refreshS,
         // Who is nobody sees no navigation.
         children: viewer ? (
-          <Shell section={section} surroundings={{ environment, name: viewer.name, links, here }} reader={reader}>
+          <Shell
+            section={section}
+            surroundings={{ environment, name: viewer.name, links, here, signs }}
+            reader={reader}
+          >
             {content}
           </Shell>
         ) : (

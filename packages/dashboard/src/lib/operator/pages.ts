@@ -3,6 +3,7 @@ import { endpointConfirmations } from './endpoints/confirm-endpoint.tsx'
 import { deliveriesPage } from './deliveries/deliveries.tsx'
 import { deliveryPage } from './deliveries/delivery.tsx'
 import { DELIVERY_ACTIONS } from './deliveries/delivery-actions.tsx'
+import { pauseEndpointPage } from './endpoints/pause-endpoint.tsx'
 import { endpointPage } from './endpoints/endpoint.tsx'
 import { ENDPOINT_ACTIONS } from './endpoints/endpoint-actions.ts'
 import { ENDPOINT_FORM_ACTIONS, endpointEditPage, endpointNewPage } from './endpoints/endpoint-form.tsx'
@@ -12,6 +13,7 @@ import { endpointsPage } from './endpoints/endpoints.tsx'
 import { eventPage, eventsPage } from './events/events.tsx'
 import { giveUpPage } from './deliveries/give-up.tsx'
 import { KEY_ACTIONS, revokeKeyPage } from './workspaces/key-actions.tsx'
+import { keyboardPage } from '../site/keyboard-page.tsx'
 import { overviewPage } from './overview/overview.tsx'
 import { preferencesPage } from '../site/preferences-page.tsx'
 import { publishedPage } from './published/published.tsx'
@@ -37,6 +39,7 @@ export const PAGES: readonly Page[] = [
   endpointEditPage,
   endpointSecretsPage,
   endpointTestPage,
+  pauseEndpointPage,
   ...endpointConfirmations,
   problemsPage,
   replaysPage,
@@ -50,6 +53,7 @@ export const PAGES: readonly Page[] = [
   workspacePage,
   revokeKeyPage,
   preferencesPage,
+  keyboardPage,
 ]
 
 /** The changes that its forms make. */

@@ -1,6 +1,7 @@
 import type { Hono } from 'hono'
 import { createTexts } from './language/texts.ts'
 import { ACTIONS, PAGES } from './operator/pages.ts'
+import type { OperatorVisit } from './operator/operator-visit.ts'
 import { readSigns } from './operator/signs.ts'
 import { Shell } from './operator/shell.tsx'
 import { type DashboardOptions, type Operator, checkOperator, checkOptions } from './options.ts'
@@ -8,7 +9,6 @@ import type { Reader } from './reader/reader.ts'
 import { policy, renderDocument } from './site/document.tsx'
 import { MiddlePage, shownError } from './site/problem-page.tsx'
 import { type Answer, type Viewer, createSite } from './site/site.tsx'
-import type { Visit } from './site/visit.ts'
 
 /**
  * Creates the operator's dashboard: a Hono app to mount at any path. It reads and acts by the engine, for all workspaces.
@@ -19,8 +19,8 @@ import type { Visit } from './site/visit.ts'
  */
 export function createDashboard(options: DashboardOptions): Hono {
   checkOptions(options)
-  const { engine, authorize, basePath, environment, links = [] } = options
-  return createSite<Viewer, Visit>({
+  const { engine, authorize, basePath, environment, portalUrl, links = [] } = options
+  return createSite<Viewer, OperatorVisit>({
     name: 'dashboard',
     engine,
     basePath,
@@ -31,7 +31,7 @@ export function createDashboard(options: DashboardOptions): Hono {
       const found = await authorize(c)
       return found && !(found instanceof Response) ? viewerOf(checkOperator(found)) : found
     },
-    visitOf: (visit) => visit,
+    visitOf: (visit) => ({ ...visit, portalUrl }),
     nobody: unauthorized,
     async render(content, { title, refreshS, status = 200 }, { reader, viewer, section, here }) {
       const { theme, keys } = reader.preferences

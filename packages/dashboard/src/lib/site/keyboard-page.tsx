@@ -29,9 +29,9 @@ export const keyboardPage: Page = {
           <tbody>
             {KEYS.map(([key, what]) => (
               <tr>
-                <th scope="row">
+                <td>
                   <kbd class="mono">{key}</kbd>
-                </th>
+                </td>
                 <td class="fill tx">{text(what)}</td>
               </tr>
             ))}

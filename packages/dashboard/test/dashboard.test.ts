@@ -53,7 +53,7 @@ describe('deliveries', () => {
   it('shows why a delivery failed and the likely fix, and replays it', async () => {
     const { page, send, id, engine } = await withDelivery([401])
     const { html } = await page(`${MOUNT}/deliveries/${id}`)
-    expect(html).toContain('did not accept the credentials (401)')
+    expect(html).toContain('The endpoint refused the request.')
     expect(html).toContain('&lt;b&gt;')
     const sent = await send(`${MOUNT}/deliveries/${id}`, `${MOUNT}/deliveries/${id}`, { do: 'replay' })
     expect(sent).toMatchObject({ status: 303, location: `${MOUNT}/deliveries/${id}` })

@@ -2,6 +2,7 @@
 import { newEventId } from '@keepsend/outbox'
 import { describe, expect, it } from 'vitest'
 import { type Engine, type Page, OPERATOR_SCOPES, SCOPES, type WorkspaceScope, allWorkspaces } from '../src/index.ts'
+import { recordedRig } from './plans.ts'
 import { type Rig, rig } from './rig.ts'
 import { problem, read } from './routes.ts'
 import { NOON, NOTHING, counted, countsOf } from './statistics-rig.ts'
@@ -36,6 +37,18 @@ it('the list of endpoints has those of all workspaces, each once, by their ids, 
   const rest = await engine.endpoints.list(allWorkspaces, { limit: 2, after: first.at(-1)?.id })
   expect([...first, ...rest].map(({ id }) => id)).toEqual(all)
   expect((await engine.endpoints.list('w2', { limit: 10 })).map(({ id }) => id)).toEqual([endpoints['w2']])
+})
+
+it('several endpoints are read by their ids in one statement, of one workspace or of all, and those that do not exist are left out', async () => {
+  const made = await recordedRig()
+  const ids: string[] = []
+  for (const workspaceId of WORKSPACES) ids.push((await made.addEndpoint({ workspaceId })).id)
+  made.statements()
+  const all = await made.engine.endpoints.getMany(allWorkspaces, [...ids, 'ep_none'])
+  expect(made.statements()).toHaveLength(1)
+  expect(all.map(({ id }) => id).toSorted()).toEqual(ids.toSorted())
+  expect((await made.engine.endpoints.getMany('w2', ids)).map(({ id }) => id)).toEqual([ids[1]])
+  await expect(made.engine.endpoints.getMany('w2', [])).rejects.toThrow('the number of ids must be')
 })
 
 interface Listed {

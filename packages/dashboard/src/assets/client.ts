@@ -1,52 +1,97 @@
 // The script of the pages, which work without it.
 import { Idiomorph } from 'idiomorph'
 
-/** Copies `data-copy`, or else the text beside the button. Where there is no clipboard the text is selected instead. */
+const page = document.documentElement.dataset
+const one = <E extends HTMLElement>(selector: string): E | null => document.querySelector<E>(selector)
+const main = (): HTMLElement | null => one('main')
+
+/** Copies `data-copy`, or else the text beside the button. Where there is no clipboard the text is selected, or the link followed. */
 async function copy(button: HTMLElement): Promise<void> {
   const beside = button.previousElementSibling ?? button.parentElement
   const text = button.dataset['copy'] || beside?.getAttribute('title') || beside?.textContent || ''
   try {
     await navigator.clipboard.writeText(text)
-    say(button.dataset['copied'] ?? '')
+    say(one('[data-copied]')?.dataset['copied'] ?? '')
   } catch {
-    if (beside) getSelection()?.selectAllChildren(beside)
+    if (button instanceof HTMLAnchorElement) location.href = button.href
+    else if (beside) getSelection()?.selectAllChildren(beside)
   }
 }
 
 function say(text: string): void {
-  const status = document.querySelector('[data-status]')
+  const status = one('[data-status]')
   if (status) status.textContent = text
 }
 
-/** Fetches the page again and changes only what differs: focus and scroll stay. */
+/** A list does not move under a row that has the focus or is chosen. */
+const isInUse = (node: Element): boolean =>
+  node.tagName === 'TBODY' && (node.contains(document.activeElement) || node.querySelector(':checked') !== null)
+
+/** Fetches the page again and changes only the differences: focus and scroll stay. */
 async function refresh(): Promise<void> {
   const response = await fetch(location.href, { headers: { accept: 'text/html' } })
-  if (!response.ok || response.redirected) return
-  const page = new DOMParser().parseFromString(await response.text(), 'text/html')
-  const next = page.querySelector('main')
-  const main = document.querySelector('main')
-  if (!next || !main) return
-  Idiomorph.morph(main, next, {
+  if (!response.ok || response.redirected) throw new Error(String(response.status))
+  const next = new DOMParser().parseFromString(await response.text(), 'text/html').querySelector('main')
+  const shown = main()
+  if (!next || !shown) return
+  Idiomorph.morph(shown, next, {
     callbacks: {
+      beforeNodeMorphed: (node: Node) => !(node instanceof Element && isInUse(node)),
       // Parts that the reader has opened, and fields that they write in, stay.
       beforeAttributeUpdated: (name: string, node: Element) =>
         !(name === 'open' && node.tagName === 'DETAILS') && !(node === document.activeElement && name === 'value'),
     },
   })
+  sayProgress()
 }
 
-let isPaused = false
-function live(): void {
-  const every = Number(document.querySelector<HTMLElement>('main')?.dataset['live'] ?? 0)
-  if (!every) return
-  setInterval(() => {
-    if (!isPaused && !document.hidden && !document.querySelector('dialog[open]'))
-      refresh().catch(() => say(document.querySelector<HTMLElement>('main')?.dataset['stale'] ?? ''))
-  }, every)
+const SAID_EVERY_MS = 5000
+let saidAt = 0
+/** A progress that changes is said at most every five seconds. */
+function sayProgress(): void {
+  const text = one('[data-said]')?.textContent ?? ''
+  if (text === '' || Date.now() - saidAt < SAID_EVERY_MS || text === one('[data-status]')?.textContent) return
+  saidAt = Date.now()
+  say(text)
 }
+
+const MAX_FAILURES = 3
+let isPaused = false
+let failures = 0
+let timer = 0
+
+/** Looks again as often as the page says, while it is in view. After failures in a row it stops, and says so. */
+function live(): void {
+  clearTimeout(timer)
+  const every = Number(main()?.dataset['live'] ?? 0)
+  if (every) timer = window.setTimeout(look, every * (1 + failures))
+}
+
+async function look(): Promise<void> {
+  if (isPaused || document.hidden) return live()
+  try {
+    await refresh()
+    failures = 0
+  } catch {
+    if (++failures >= MAX_FAILURES) return stale()
+  }
+  live()
+}
+
+function stale(): void {
+  const note = document.createElement('p')
+  note.className = 'note warn'
+  note.role = 'alert'
+  note.textContent = main()?.dataset['stale'] ?? ''
+  main()?.prepend(note)
+}
+
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden && timer) void look()
+})
 
 /** The rows of the list that keys move through. */
-const rows = (): HTMLAnchorElement[] => [...document.querySelectorAll<HTMLAnchorElement>('main table.rows td.a a')]
+const rows = (): HTMLAnchorElement[] => [...document.querySelectorAll<HTMLAnchorElement>('main .rows td.a a')]
 
 function move(by: number): void {
   const all = rows()
@@ -54,28 +99,49 @@ function move(by: number): void {
   all[Math.min(all.length - 1, Math.max(0, at + by))]?.focus()
 }
 
-const keysAreOn = (): boolean => document.documentElement.dataset['keys'] !== 'off'
+/** The main action of the page: a link is followed, and a button gets the focus, so that Enter confirms it. */
+function act(): void {
+  const row = document.activeElement?.closest('tr')
+  const target =
+    row?.querySelector<HTMLElement>('[data-key=r]') ??
+    one('.picks:has(tbody :checked) [data-key=r]') ??
+    one('.acts [data-key=r]')
+  if (target instanceof HTMLAnchorElement) target.click()
+  else target?.focus()
+}
+
+const KEYS: Readonly<Record<string, () => void>> = {
+  '/': () => one('input[type=search]')?.focus(),
+  j: () => move(1),
+  k: () => move(-1),
+  x: () => document.activeElement?.closest('tr')?.querySelector<HTMLElement>('[type=checkbox]')?.click(),
+  r: act,
+  '?': () => one('a[data-key="?"]')?.click(),
+}
 
 document.addEventListener('keydown', (event) => {
-  const target = event.target as HTMLElement
-  if (event.ctrlKey || event.metaKey || event.altKey || !keysAreOn()) return
-  if (target.closest('input, select, textarea, [contenteditable]')) return
-  if (event.key === '/') document.querySelector<HTMLInputElement>('input[type=search]')?.focus()
-  else if (event.key === 'j') move(1)
-  else if (event.key === 'k') move(-1)
-  else if (event.key === 'r') document.querySelector<HTMLElement>('.acts [data-key=r]')?.focus()
-  else if (event.key === '?') document.querySelector<HTMLAnchorElement>('a[data-key="?"]')?.click()
-  else return
+  const key = KEYS[event.key]
+  if (!key || event.ctrlKey || event.metaKey || event.altKey || page['keys'] === 'off') return
+  const field = (event.target as Element).closest<HTMLInputElement>('input, select, textarea, [contenteditable]')
+  if (field && field.type !== 'checkbox') return
+  key()
   event.preventDefault()
 })
 
 document.addEventListener('click', (event) => {
-  const target = (event.target as Element).closest<HTMLElement>('button')
-  if (target?.matches('[data-copy]')) void copy(target)
-  if (target?.matches('[data-pause]')) {
-    isPaused = !isPaused
-    target.setAttribute('aria-pressed', String(isPaused))
+  const clicked = event.target as Element
+  const copied = clicked.closest<HTMLElement>('[data-copy]')
+  if (copied) {
+    event.preventDefault()
+    void copy(copied)
   }
+  const pause = clicked.closest('[data-pause]')
+  if (pause) {
+    isPaused = !isPaused
+    pause.setAttribute('aria-pressed', String(isPaused))
+  }
+  for (const menu of document.querySelectorAll('details.menu[open]'))
+    if (copied || !menu.contains(clicked)) menu.removeAttribute('open')
 })
 
 document.addEventListener('change', (event) => {
@@ -85,6 +151,32 @@ document.addEventListener('change', (event) => {
     box.checked = all.checked
 })
 
+const RULES: Readonly<Record<string, (url: URL) => boolean>> = {
+  https: ({ protocol }) => protocol === 'https:',
+  public: ({ hostname }) => hostname.includes('.') && !/^[\d.]+$|\.(local|internal|localhost)$/.test(hostname),
+  port: ({ port }) => ['', '443', '8443'].includes(port),
+  credentials: ({ username, password }) => username + password === '',
+}
+
+function find(field: HTMLInputElement): void {
+  const wanted = field.value.toLowerCase()
+  for (const item of field.closest('.tree')?.querySelectorAll<HTMLElement>('li li') ?? [])
+    item.hidden = !(item.textContent ?? '').toLowerCase().includes(wanted)
+}
+
+function tick({ value }: HTMLInputElement): void {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  for (const rule of document.querySelectorAll<HTMLElement>('[data-rule]'))
+    rule.classList.toggle('yes', url !== undefined && RULES[rule.dataset['rule'] ?? '']?.(url) === true)
+}
+
+document.addEventListener('input', (event) => {
+  const field = event.target as HTMLInputElement
+  if (field.matches('[data-find]')) find(field)
+  if (field.type === 'url') tick(field)
+})
+
+for (const field of document.querySelectorAll<HTMLInputElement>('input[type=url]')) tick(field)
 live()
 
 // In a frame the element around it wants to know how high the page is.

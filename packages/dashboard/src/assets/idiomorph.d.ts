@@ -3,7 +3,12 @@ declare module 'idiomorph' {
     morph(
       old: Element,
       next: Element,
-      options?: { callbacks?: { beforeAttributeUpdated?: (name: string, node: Element, type: string) => boolean } },
+      options?: {
+        callbacks?: {
+          beforeNodeMorphed?: (node: Node, next: Node) => boolean
+          beforeAttributeUpdated?: (name: string, node: Element, type: string) => boolean
+        }
+      },
     ): void
   }
 }

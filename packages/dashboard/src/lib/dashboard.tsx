@@ -1,13 +1,14 @@
 import type { Hono } from 'hono'
 import { createTexts } from './language/texts.ts'
 import { ACTIONS, PAGES } from './operator/pages.ts'
+import type { OperatorVisit } from './operator/operator-visit.ts'
+import { readSigns } from './operator/signs.ts'
 import { Shell } from './operator/shell.tsx'
 import { type DashboardOptions, type Operator, checkOperator, checkOptions } from './options.ts'
 import type { Reader } from './reader/reader.ts'
 import { policy, renderDocument } from './site/document.tsx'
 import { MiddlePage, shownError } from './site/problem-page.tsx'
 import { type Answer, type Viewer, createSite } from './site/site.tsx'
-import type { Visit } from './site/visit.ts'
 
 /**
  * Creates the operator's dashboard: a Hono app to mount at any path. It reads and acts by the engine, for all workspaces.
@@ -18,8 +19,8 @@ import type { Visit } from './site/visit.ts'
  */
 export function createDashboard(options: DashboardOptions): Hono {
   checkOptions(options)
-  const { engine, authorize, basePath, environment, links = [] } = options
-  return createSite<Viewer, Visit>({
+  const { engine, authorize, basePath, environment, portalUrl, links = [] } = options
+  return createSite<Viewer, OperatorVisit>({
     name: 'dashboard',
     engine,
     basePath,
@@ -30,10 +31,11 @@ export function createDashboard(options: DashboardOptions): Hono {
       const found = await authorize(c)
       return found && !(found instanceof Response) ? viewerOf(checkOperator(found)) : found
     },
-    visitOf: (visit) => visit,
+    visitOf: (visit) => ({ ...visit, portalUrl }),
     nobody: unauthorized,
-    async render(content, { title }, { reader, viewer, section, here }) {
+    async render(content, { title, refreshS, status = 200 }, { reader, viewer, section, here }) {
       const { theme, keys } = reader.preferences
+      const signs = viewer && status === 200 ? await readSigns(engine) : undefined
       const html = await renderDocument({
         language: reader.language,
         title: `${title} · Keepsend`,
@@ -41,9 +43,15 @@ export function createDashboard(options: DashboardOptions): Hono {
         keys,
         asset: (name) => reader.link('assets', name),
         skip: reader.text('skip'),
+        copied: reader.text('copy.done'),
+        refreshS,
         // Who is nobody sees no navigation.
         children: viewer ? (
-          <Shell section={section} surroundings={{ environment, name: viewer.name, links, here }} reader={reader}>
+          <Shell
+            section={section}
+            surroundings={{ environment, name: viewer.name, links, here, signs }}
+            reader={reader}
+          >
             {content}
           </Shell>
         ) : (

@@ -1,5 +1,6 @@
 import type { Engine } from '@keepsend/engine'
 import type { Context } from 'hono'
+import { checkPath, checkUrl } from './portal/options.ts'
 import type { Messages } from './language/text.ts'
 
 /** Who reads the dashboard. */
@@ -24,13 +25,18 @@ export interface DashboardOptions {
   basePath?: string | undefined
   /** The name of the installation; `production` is marked. @default none */
   environment?: string | undefined
+  /**
+   * The address at which `createPortal` is mounted, such as `https://app.example.com/webhooks`: a new portal link is shown as a whole
+   * URL. @default only its token is shown
+   */
+  portalUrl?: string | undefined
   /** Links of your own in the navigation. @default none */
   links?: readonly { name: string; href: string }[] | undefined
   /** Texts that replace Keepsend's, by language; a further language needs all of them. @default none */
   messages?: Readonly<Record<string, Partial<Messages>>> | undefined
 }
 
-const NAMES = ['engine', 'authorize', 'basePath', 'environment', 'links', 'messages']
+const NAMES = ['engine', 'authorize', 'basePath', 'environment', 'portalUrl', 'links', 'messages']
 
 /** @throws {TypeError} for an option that is missing, unknown or of the wrong kind */
 export function checkOptions(options: DashboardOptions): void {
@@ -43,11 +49,8 @@ export function checkOptions(options: DashboardOptions): void {
     )
   if (typeof options.engine?.deliveries?.list !== 'function')
     throw new TypeError('createDashboard needs engine, as createEngine returns it')
-  const { basePath } = options
-  if (basePath !== undefined && !/^(\/[\w.~%-]+)*$/.test(basePath))
-    throw new TypeError(
-      `basePath must be a path such as /admin/webhooks, without a slash at its end; found ${basePath}`,
-    )
+  checkPath(options.basePath)
+  checkUrl('portalUrl', options.portalUrl)
 }
 
 const MAX_NAME = 200

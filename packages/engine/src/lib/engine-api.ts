@@ -11,6 +11,7 @@ import type { DeliveryStore } from './deliveries/delivery-store.ts'
 import type { TestAttempt, TestOptions } from './delivery/send-test.ts'
 import type { AttemptStore } from './history/attempt-list.ts'
 import type { CancelResult } from './events/cancel-event.ts'
+import type { CircuitOptions } from './health/circuit-breaker.ts'
 import type { EventStore } from './events/event-store.ts'
 import type { ExportWorkspace } from './export/export-workspace.ts'
 import type { StatisticsStore } from './statistics/statistics-api.ts'
@@ -67,6 +68,10 @@ export interface Engine<Catalog extends EventCatalog = EventCatalog> extends Era
   readonly limits: Limits
   /** Age at which an unsettled delivery expires and a disabled endpoint stops collecting, in ms. */
   readonly maxAgeMs: number
+  /** When the circuit of an endpoint opens, is probed, and the endpoint is disabled. */
+  readonly circuit: Readonly<CircuitOptions>
+  /** The attempts that `history` records; undefined: it is off. */
+  readonly recordsAttempts: 'all' | 'failed' | undefined
   /** Whether a publish records its event: `history.events`. */
   readonly recordsEvents: boolean
   /** The paths by whose values events are found: `history.search`. */

@@ -171,6 +171,8 @@ export function createEngine<C extends EventCatalog = EventCatalog>(options: Eng
     maxAgeMs,
     limits,
     ...recording,
+    recordsAttempts: settings.history?.attempts,
+    circuit,
     ...catalogParts,
     idempotencyRecords: ceilings.idempotencyRecords,
 

@@ -1,4 +1,5 @@
 import type { Attempt, DeliveryWithAttempts } from '@keepsend/engine'
+import { errorName, statusName } from './errors.ts'
 import { Moment } from '../parts/moment.tsx'
 import { Status } from '../parts/status.tsx'
 import { Waterfall, WaterfallLegend, scaleOf } from '../parts/waterfall.tsx'
@@ -107,8 +108,8 @@ export function noAttempt({ latestAttempts }: DeliveryWithAttempts, { text }: Re
 }
 
 function AttemptStatus({ attempt, reader: { text } }: { attempt: Attempt; reader: Reader }) {
-  const { outcome, httpStatus, error, errorClass } = attempt
-  const shown = httpStatus === null ? (errorClass ?? error ?? text(`outcome.${outcome}`)) : String(httpStatus)
+  const { outcome, httpStatus } = attempt
+  const shown = errorName(attempt, text) ?? (httpStatus === null ? text(`outcome.${outcome}`) : statusName(httpStatus))
   if (outcome === 'delivered')
     return (
       <Status tone="delivered" icon="delivered">

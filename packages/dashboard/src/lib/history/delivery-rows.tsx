@@ -1,4 +1,5 @@
 import type { DeliveryState } from '@keepsend/engine'
+import { errorName } from './errors.ts'
 import { Moment } from '../parts/moment.tsx'
 import { Rail } from '../parts/rail.tsx'
 import { ShownUrl } from '../parts/split.tsx'
@@ -9,25 +10,30 @@ import { type Reader, showUntil } from '../reader/reader.ts'
 export function DeliveryRows({
   rows,
   urls,
+  picks = true,
   reader,
 }: {
   rows: readonly DeliveryState[]
   /** The URLs of their endpoints, as far as they exist. */
   urls: ReadonlyMap<string, string>
+  /** Whether a row can be chosen. @default true */
+  picks?: boolean
   reader: Reader
 }) {
   const { text, link } = reader
   return (
     <>
       {rows.map((delivery) => {
-        const { id, type, endpointId, workspaceId, lastStatus, createdAt } = delivery
+        const { id, type, endpointId, workspaceId, createdAt } = delivery
         const hold = holdOf(delivery, reader)
         const url = endpointId === null ? undefined : urls.get(endpointId)
         return (
           <tr>
-            <td class="pick">
-              <input type="checkbox" name="id" value={id} aria-label={text('deliveries.select', { id })} />
-            </td>
+            {picks ? (
+              <td class="pick">
+                <input type="checkbox" name="id" value={id} aria-label={text('deliveries.select', { id })} />
+              </td>
+            ) : null}
             <td class="a nw">
               <a href={link('deliveries', id)}>
                 <DeliveryStatus delivery={delivery} reader={reader} />
@@ -48,11 +54,7 @@ export function DeliveryRows({
             </td>
             <td class="xl dim nw">{workspaceId}</td>
             <td class="n c">
-              {lastStatus === null ? (
-                <span class="dim">–</span>
-              ) : (
-                <span class={lastStatus >= 300 ? 'failed tone nw' : 'nw'}>{lastStatus}</span>
-              )}
+              <LastResponse delivery={delivery} reader={reader} />
             </td>
             <td>
               <Rail delivery={delivery} reader={reader} />
@@ -65,6 +67,24 @@ export function DeliveryRows({
         )
       })}
     </>
+  )
+}
+
+/** The last status, or the name of the error where there was no answer. */
+export function LastResponse({
+  delivery: { lastStatus, lastError, status },
+  reader: { text },
+}: {
+  delivery: DeliveryState
+  reader: Reader
+}) {
+  const name = status === 'completed' ? undefined : errorName({ error: lastError, httpStatus: lastStatus }, text)
+  const shown = lastStatus ?? name
+  if (shown === undefined) return <span class="dim">–</span>
+  return (
+    <span class={name === undefined ? 'nw' : 'failed tone nw'} title={name}>
+      {shown}
+    </span>
   )
 }
 

@@ -8,6 +8,15 @@ export type MessageKey = keyof typeof en
 /** The keys of messages without values. */
 export type PlainKey = { [Key in MessageKey]: [ValuesOf<(typeof en)[Key]>] extends [never] ? Key : never }[MessageKey]
 
+/** The keys of messages whose only value is the number that chooses their form. */
+export type PluralKey = {
+  [Key in MessageKey]: [ValuesOf<(typeof en)[Key]>] extends ['n']
+    ? ['n'] extends [ValuesOf<(typeof en)[Key]>]
+      ? Key
+      : never
+    : never
+}[MessageKey]
+
 /** All messages of one language. A key that is missing does not compile. */
 export type Messages = { readonly [Key in MessageKey]: (typeof en)[Key] extends string ? string : Message }
 

@@ -2,7 +2,9 @@ import type { Child } from 'hono/jsx'
 import type { PlainKey } from '../language/text.ts'
 import { Icon, type IconName } from '../parts/icon.tsx'
 import { ThemeSwitch } from '../parts/theme-switch.tsx'
+import { Moment } from '../parts/moment.tsx'
 import type { Reader } from '../reader/reader.ts'
+import { MOST_COUNTED, type Signs } from './signs.ts'
 
 /** The parts of the dashboard, as its navigation lists them. */
 const SECTIONS: [section: string, icon: IconName, name: PlainKey][] = [
@@ -24,6 +26,8 @@ export interface Surroundings {
   here: string
   /** Links of the host's own. */
   links: readonly { name: string; href: string }[]
+  /** Undefined: they could not be read. */
+  signs: Signs | undefined
 }
 
 export function Shell({
@@ -38,7 +42,7 @@ export function Shell({
   children: Child
 }) {
   const { text, link } = reader
-  const { environment, name, links } = surroundings
+  const { environment, name, links, signs } = surroundings
   return (
     <div class="shell">
       <header class="side">
@@ -55,12 +59,13 @@ export function Shell({
         <button class="btn icon ghost menu-btn" popovertarget="nav" aria-label={text('nav.menu')}>
           <Icon name="menu" />
         </button>
-        <div class="nav-pop" id="nav" popover>
+        <div class="nav-pop" id="nav" popover="auto">
           <nav class="nav" aria-label={text('nav.label')}>
             {SECTIONS.map(([one, icon, label]) => (
               <a href={one === 'overview' ? link() : link(one)} aria-current={one === section ? 'page' : undefined}>
                 <Icon name={icon} />
                 {text(label)}
+                <SectionCount section={one} signs={signs} reader={reader} />
               </a>
             ))}
             {links.map(({ name: label, href }) => (
@@ -71,11 +76,15 @@ export function Shell({
             ))}
           </nav>
           <div class="side-foot">
+            <WorkersSeen signs={signs} reader={reader} />
             <ThemeSwitch here={surroundings.here} reader={reader} />
             <span>{text('signed_in', { name })}</span>
-            <span>
-              <a class="link" href={link('preferences', { back: surroundings.here })} data-key="?">
+            <span class="row">
+              <a class="link" href={link('preferences', { back: surroundings.here })}>
                 {text('nav.preferences')}
+              </a>
+              <a class="link" href={link('keys')} data-key="?">
+                {text('keyboard.title')}
               </a>
             </span>
           </div>
@@ -83,6 +92,35 @@ export function Shell({
       </header>
       {children}
     </div>
+  )
+}
+
+/** A count stands only above 0. */
+function SectionCount({ section, signs, reader }: { section: string; signs: Signs | undefined; reader: Reader }) {
+  const { text } = reader
+  const [count, tone] =
+    section === 'problems'
+      ? [signs?.openProblems ?? 0, 'bad']
+      : section === 'replays'
+        ? [signs?.runningReplays ?? 0, 'info']
+        : [0, '']
+  if (count === 0) return null
+  const shown = count > MOST_COUNTED ? `${MOST_COUNTED}+` : String(count)
+  return (
+    <span class={`count ${tone}`}>
+      {shown}
+      <span class="sr"> {text(section === 'problems' ? 'problem.open' : 'replay.running')}</span>
+    </span>
+  )
+}
+
+function WorkersSeen({ signs, reader }: { signs: Signs | undefined; reader: Reader }) {
+  const { text } = reader
+  if (signs?.workers === undefined) return null
+  const { count, seenAt } = signs.workers
+  if (seenAt === null) return <span class="failed tone">{text('workers.none')}</span>
+  return (
+    <span class="live">{text.rich('workers.seen', { n: count, seen: <Moment at={seenAt} reader={reader} /> })}</span>
   )
 }
 

@@ -7,6 +7,7 @@ export function Head({
   crumbs,
   beside,
   about,
+  kind,
   actions,
   reader: { text },
 }: {
@@ -15,12 +16,14 @@ export function Head({
   beside?: Child
   /** A sentence below it. */
   about?: string | undefined
+  /** `tabbed`: tabs follow. */
+  kind?: 'tabbed'
   actions?: Child
   reader: Reader
 }) {
   const heading = <h1>{title}</h1>
   return (
-    <div class="head">
+    <div class={kind === undefined ? 'head' : `head ${kind}`}>
       {crumbs === undefined && beside === undefined && about === undefined ? (
         heading
       ) : (

@@ -1,3 +1,4 @@
+import { keyboardPage } from '../site/keyboard-page.tsx'
 import { preferencesPage } from '../site/preferences-page.tsx'
 import { DELIVERY_ACTIONS, DELIVERY_PAGES } from './deliveries/pages.ts'
 import { ENDPOINT_ACTIONS, ENDPOINT_PAGES } from './endpoints/pages.ts'
@@ -11,6 +12,7 @@ export const PORTAL_PAGES: readonly PortalPage[] = [
   portalEventsPage,
   portalEventPage,
   preferencesPage,
+  keyboardPage,
 ]
 
 /** The changes that its forms make. */

@@ -44,7 +44,7 @@ export function storePreferences(c: Context, form: Readonly<Record<string, unkno
 }
 
 /** Whether an address is a path of these pages: never another host's. */
-function isWithin(address: string, home: string): boolean {
+export function isWithin(address: string, home: string): boolean {
   const below = home === '/' ? home : `${home}/`
   const isOurs = address.startsWith(below) || address === home || address.startsWith(`${home}?`)
   return isOurs && /^\/(?!\/)[\w.~%!$&'()*+,;=:@/?-]*$/.test(address)

@@ -18,6 +18,10 @@ interface DocumentParts {
   /** The address of a stylesheet of the host's own. */
   brand?: string | undefined
   skip: string
+  /** Said when something was copied. @default nothing */
+  copied?: string | undefined
+  /** Without script, the page loads itself again after this many seconds. @default never */
+  refreshS?: number | undefined
   children: Child
 }
 
@@ -31,6 +35,8 @@ export async function renderDocument({
   asset,
   brand,
   skip,
+  copied,
+  refreshS,
   children,
 }: DocumentParts): Promise<string> {
   const body = await html`${children}`
@@ -42,6 +48,11 @@ export async function renderDocument({
         <meta name="color-scheme" content="light dark" />
         <meta name="robots" content="noindex" />
         <title>{title}</title>
+        {refreshS === undefined ? null : (
+          <noscript>
+            <meta http-equiv="refresh" content={String(refreshS)} />
+          </noscript>
+        )}
         <link rel="stylesheet" href={asset(STYLESHEET.name)} />
         {brand === undefined ? null : <link rel="stylesheet" href={brand} />}
         <script type="module" src={asset(SCRIPT.name)} />
@@ -52,7 +63,7 @@ export async function renderDocument({
           {skip}
         </a>
         {raw(body)}
-        <div class="sr" role="status" data-status />
+        <div class="sr" role="status" data-status data-copied={copied} />
       </body>
     </html>
   )

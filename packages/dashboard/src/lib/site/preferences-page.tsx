@@ -48,7 +48,9 @@ export const preferencesPage: Page = {
                 {text('preferences.keys_off')}
               </option>
             </select>
-            <p class="help">{text('preferences.keys_list')}</p>
+            <p class="help">
+              <a href={link('keys')}>{text('keyboard.title')}</a>
+            </p>
           </div>
           <div>
             <button class="btn primary">{text('preferences.save')}</button>

@@ -23,6 +23,8 @@ export interface Shown {
   main: Child
   /** How often the page looks again by itself, in ms. @default never */
   liveMs?: number | undefined
+  /** Without script, the page loads itself again after this many seconds. @default never */
+  refreshS?: number | undefined
   /** @default 200 */
   status?: 200 | 400 | 403 | 404 | 409 | undefined
 }

@@ -30,6 +30,8 @@ export interface EndpointStore {
    * const { endpoint, isNew, secret } = await engine.endpoints.upsert('w1', 'crm-4711', { url: 'https://example.com/hooks' })
    */
   upsert(workspaceId: string, uid: string, input: UpsertInput, options?: ChangeOptions): Promise<UpsertResult>
+  /** Those of these 1–1,000 endpoints that exist, in no order, in one statement. Their workspaces are `workspaceId`, or any. */
+  getMany(workspaceId: WorkspaceScope, ids: readonly string[]): Promise<Endpoint[]>
   /** Oldest first: `limit` (1–1,000) endpoints after the id `after`, of one workspace or of all. */
   list(workspaceId: WorkspaceScope, options: { limit: number; after?: string | undefined }): Promise<Endpoint[]>
   /**

@@ -132,6 +132,17 @@ export function createEndpointStore(
       return { endpoint: await get(workspaceId, id), secret: secrets[0]?.shown ?? '' }
     },
 
+    async getMany(scope, ids) {
+      const workspaceId = readScope(scope)
+      checkBounds('the number of ids', ids.length, 1, 1000)
+      const listed = db.dialect.rows('listed', ids, { id: ['text', (id) => id] })
+      const own = workspaceId === undefined ? raw('') : sqlText`and endpoint.workspace_id = ${workspaceId}`
+      const { rows } = await db.run(sqlText`
+        select ${SHOWN_COLUMNS} from keepsend_endpoints as endpoint
+        where endpoint.id ${db.dialect.among(sqlText`select listed.id from ${listed}`)} ${own}`)
+      return rows.map(toEndpoint)
+    },
+
     async list(scope, options) {
       checkNames('endpoints.list', ENDPOINT_LIST_OPTIONS, options)
       const { limit, after = '' } = options

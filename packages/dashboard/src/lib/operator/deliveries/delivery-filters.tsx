@@ -1,63 +1,29 @@
-import type { DeliveryFilter, HttpClass } from '@keepsend/engine'
 import type { PlainKey } from '../../language/text.ts'
 import { Icon } from '../../parts/icon.tsx'
 import { Select } from '../../parts/select.tsx'
 import type { Reader } from '../../reader/reader.ts'
-
-export const PAGE_ROWS = 50
-const HOUR_MS = 3_600_000
-
-/** How far back a list reaches. A list without a bound would read all that is stored. */
-export const RANGES: readonly (readonly [value: string, name: PlainKey, ms: number])[] = [
-  ['1h', 'range.1h', HOUR_MS],
-  ['24h', 'range.24h', 24 * HOUR_MS],
-  ['7d', 'range.7d', 7 * 24 * HOUR_MS],
-  ['30d', 'range.30d', 30 * 24 * HOUR_MS],
-]
-export const DEFAULT_RANGE = '24h'
-
-export const STATUSES: readonly (readonly [value: NonNullable<DeliveryFilter['status']>, name: PlainKey])[] = [
-  ['completed', 'state.delivered'],
-  ['pending', 'state.pending'],
-  ['held', 'state.held'],
-  ['failed', 'state.failed'],
-]
-
-export const CLASSES: readonly (readonly [value: HttpClass, name: PlainKey])[] = [
-  ['2xx', 'http.2xx'],
-  ['3xx', 'http.3xx'],
-  ['4xx', 'http.4xx'],
-  ['5xx', 'http.5xx'],
-  ['no_response', 'http.no_response'],
-  ['none_yet', 'http.none_yet'],
-]
-
-export const FILTERS = ['q', 'status', 'type', 'endpoint', 'workspace', 'http', 'event', 'time', 'before'] as const
-
-export type Filters = Record<(typeof FILTERS)[number], string | undefined>
+import { CLASSES, DEFAULT_RANGE, type Filters, RANGES, STATUSES } from './delivery-choices.ts'
 
 export function FilterForm({
   filters,
   types,
+  paths,
   reader: { text, link },
 }: {
   filters: Filters
   types: readonly string[]
+  /** The paths by whose values events are found. */
+  paths: readonly string[]
   reader: Reader
 }) {
   const named = (pairs: readonly (readonly [string, PlainKey, ...unknown[]])[]) =>
     pairs.map(([value, name]) => [value, text(name)] as const)
+  const search = text(paths.length === 0 ? 'deliveries.search' : 'deliveries.search_payload')
   return (
     <form class="filters" method="get" role="search" aria-label={text('deliveries.filter')} action={link('deliveries')}>
       <div class="find">
         <Icon name="search" />
-        <input
-          type="search"
-          name="q"
-          placeholder={text('deliveries.search')}
-          aria-label={text('deliveries.search')}
-          value={filters.q ?? ''}
-        />
+        <input type="search" name="q" placeholder={search} aria-label={search} value={filters.q ?? ''} />
       </div>
       <Select
         name="status"
@@ -81,6 +47,13 @@ export function FilterForm({
           choices={[['', text('filter.all_types')], ...types.map((type) => [type, type] as const)]}
         />
       )}
+      <input
+        type="text"
+        name="workspace"
+        aria-label={text('column.workspace')}
+        placeholder={text('column.workspace')}
+        value={filters.workspace ?? ''}
+      />
       <Select
         name="http"
         label={text('column.response')}
@@ -94,7 +67,7 @@ export function FilterForm({
         none={DEFAULT_RANGE}
         choices={named(RANGES)}
       />
-      {(['endpoint', 'workspace', 'event'] as const).map((name) =>
+      {(['endpoint', 'event', 'error', 'code'] as const).map((name) =>
         filters[name] === undefined ? null : <input type="hidden" name={name} value={filters[name]} />,
       )}
       <button class="btn" type="submit">
@@ -104,10 +77,20 @@ export function FilterForm({
   )
 }
 
-const CHIPS = ['status', 'type', 'endpoint', 'workspace', 'http', 'event'] as const
+const CHIPS = ['status', 'type', 'endpoint', 'workspace', 'http', 'error', 'code', 'event'] as const
 
 /** The filters that are set, each with a link that removes it. */
-export function Chips({ filters, reader: { text, link } }: { filters: Filters; reader: Reader }) {
+export function Chips({
+  filters,
+  urls,
+  reader,
+}: {
+  filters: Filters
+  /** The URL of the endpoint, as far as it is known. */
+  urls: ReadonlyMap<string, string>
+  reader: Reader
+}) {
+  const { text, link } = reader
   const set = CHIPS.filter((name) => filters[name] !== undefined)
   if (set.length === 0) return null
   const names: Readonly<Record<string, PlainKey>> = Object.fromEntries([...STATUSES, ...CLASSES])
@@ -118,7 +101,7 @@ export function Chips({ filters, reader: { text, link } }: { filters: Filters; r
         const key = names[value]
         return (
           <span class="chip">
-            {key === undefined ? <span class="mono">{value}</span> : text(key)}
+            {key === undefined ? <span class="mono">{urls.get(value) ?? value}</span> : text(key)}
             <a
               href={link('deliveries', { ...filters, [name]: undefined, before: undefined })}
               aria-label={text('filter.remove', { name })}

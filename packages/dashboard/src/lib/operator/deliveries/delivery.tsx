@@ -1,50 +1,40 @@
-import { Copy } from '../../parts/copy.tsx'
-import { Head } from '../../parts/head.tsx'
-import { Icon } from '../../parts/icon.tsx'
-import { Body } from '../../parts/json-view.tsx'
-import { Moment } from '../../parts/moment.tsx'
-import { CopiedIdent } from '../../parts/split.tsx'
-import { DeliveryStatus, phaseOf } from '../../parts/status.tsx'
-import { showNumber } from '../../reader/reader.ts'
-import { FormToken } from '../../parts/form-token.tsx'
-import type { Page } from '../../site/visit.ts'
+import type { DeliveryWithAttempts } from '@keepsend/engine'
 import { AttemptHead, Response } from '../../history/attempt.tsx'
 import { Attempts, noAttempt } from '../../history/attempts.tsx'
-import { breakable } from '../../parts/breakable.tsx'
-import { Curl } from '../../history/curl.tsx'
-import { urlsOf } from '../../history/urls-of.ts'
-import { DeliveryButtons, ErrorNote, nextInWords } from '../../history/delivery-state.tsx'
+import { Curl, curlOf } from '../../history/curl.tsx'
+import { nextInWords } from '../../history/delivery-state.tsx'
+import { endpointsOf } from '../../history/endpoints-of.ts'
+import { ErrorNote } from '../../history/error-note.tsx'
+import { Request } from '../../history/request.tsx'
+import { supportText } from '../../history/support-text.ts'
+import { FormToken } from '../../parts/form-token.tsx'
+import { Head } from '../../parts/head.tsx'
+import { CopiedIdent } from '../../parts/split.tsx'
+import { DeliveryStatus, phaseOf } from '../../parts/status.tsx'
+import type { Reader } from '../../reader/reader.ts'
+import type { Page } from '../../site/visit.ts'
+import { DeliveryActions } from './delivery-buttons.tsx'
+import { DeliveryFacts } from './delivery-facts.tsx'
 import { eventIdOf, findDelivery } from './find-delivery.ts'
 
 const LIVE_MS = 2000
+// Of a larger one the button opens the page that shows the command: it would stand in this page once more.
+const MAX_COPIED = 8000
 
 export const deliveryPage: Page = {
   path: '/deliveries/:id',
   section: 'deliveries',
   async show(visit) {
     const { engine, reader, query } = visit
-    const { text, link, canAct } = reader
-    const found = await findDelivery(visit)
-    const { delivery, payload, contentType } = found
+    const { text, link } = reader
+    const { delivery, payload, contentType } = await findDelivery(visit)
     const attempts = delivery.latestAttempts?.rows ?? []
     const chosen = attempts.find(({ id }) => id === query('attempt')) ?? attempts[0]
-    const url = (await urlsOf(engine, [delivery])).get(delivery.endpointId ?? '')
+    const endpoint = (await endpointsOf(engine, [delivery])).get(delivery.endpointId ?? '')
     const phase = phaseOf(delivery)
     const eventId = eventIdOf(delivery)
-    const raw = query('raw')
-    const actions = (
-      <>
-        <a class="btn" href={link('deliveries', delivery.id, { curl: 1 })}>
-          <Icon name="term" />
-          {text('delivery.curl')}
-        </a>
-        <a class="btn" href={link('deliveries', { event: eventId })}>
-          <Icon name="deliveries" />
-          {text('delivery.of_event')}
-        </a>
-        {canAct ? <DeliveryButtons delivery={delivery} reader={reader} /> : null}
-      </>
-    )
+    const isRaw = query('raw') === '1'
+    const curl = endpoint && payload !== null ? { url: endpoint.url, payload, contentType, eventId } : undefined
     const main = (
       <>
         <Head
@@ -61,105 +51,50 @@ export const deliveryPage: Page = {
               <span class="sub">{nextInWords(delivery, reader)}</span>
             </>
           }
-          actions={actions}
+          actions={
+            <DeliveryActions
+              delivery={delivery}
+              eventId={eventId}
+              curl={curl && curl.payload.length <= MAX_COPIED ? curlOf(curl) : undefined}
+              support={supportText(delivery, { eventId, url: endpoint?.url }, reader)}
+              reader={reader}
+            />
+          }
           reader={reader}
         />
         <form id="act" method="post" action={link('deliveries', delivery.id)}>
           <FormToken reader={reader} />
         </form>
-        <ErrorNote delivery={delivery} reader={reader} />
-        {query('curl') === undefined ? null : (
-          <Curl url={url} payload={payload} contentType={contentType} reader={reader} />
-        )}
+        <ErrorNote delivery={delivery} reads="operator" reader={reader}>
+          <WaysOn delivery={delivery} hasHistory={delivery.latestAttempts !== undefined} reader={reader} />
+        </ErrorNote>
+        {query('curl') === undefined ? null : <Curl parts={curl} reader={reader} />}
         <div class="with-aside">
           <div>
             <Attempts delivery={delivery} attempts={attempts} chosen={chosen} reader={reader} />
           </div>
           <aside aria-label={text('delivery.facts')}>
             <div class="sec">
-              <dl class="facts">
-                <dt>{text('fact.event')}</dt>
-                <dd>
-                  <CopiedIdent
-                    id={eventId}
-                    label={text('copy.event_id')}
-                    href={link('deliveries', { event: eventId })}
-                  />
-                </dd>
-                <dt>{text('fact.endpoint')}</dt>
-                <dd>
-                  {url === undefined ? (
-                    <span class="dim mono">{delivery.endpointId ?? '–'}</span>
-                  ) : (
-                    <a class="mono" href={link('endpoints', delivery.workspaceId, delivery.endpointId ?? '')}>
-                      {breakable(url)}
-                    </a>
-                  )}
-                </dd>
-                <dt>{text('fact.workspace')}</dt>
-                <dd>
-                  <a href={link('workspaces', delivery.workspaceId)}>{delivery.workspaceId}</a>
-                </dd>
-                <dt>{text('fact.published')}</dt>
-                <dd>
-                  <Moment at={delivery.createdAt} reader={reader}>
-                    {reader.times.exact(delivery.createdAt)}
-                  </Moment>
-                </dd>
-                <dt>{text('fact.attempts')}</dt>
-                <dd>{text('fact.attempts_of', { made: delivery.attempts, most: delivery.maxAttempts })}</dd>
-                {payload === null ? null : (
-                  <>
-                    <dt>{text('fact.payload')}</dt>
-                    <dd>{text('bytes', { n: byteLength(payload) })}</dd>
-                  </>
-                )}
-                {delivery.traceId === null ? null : (
-                  <>
-                    <dt>{text('fact.trace')}</dt>
-                    <dd>
-                      <CopiedIdent id={delivery.traceId} label={text('copy.id')} />
-                    </dd>
-                  </>
-                )}
-                <dt>{text('fact.waits')}</dt>
-                <dd>{showNumber(reader, delivery.deferrals)}</dd>
-                <dt>{text('fact.crashes')}</dt>
-                <dd>{showNumber(reader, delivery.crashes)}</dd>
-              </dl>
+              <DeliveryFacts
+                delivery={delivery}
+                eventId={eventId}
+                url={endpoint?.url}
+                payload={payload}
+                reader={reader}
+              />
             </div>
           </aside>
         </div>
         {chosen ? <AttemptHead attempt={chosen} reader={reader} /> : null}
         <div class="grid2 rule flush">
-          <section class="http" aria-labelledby="h-req">
-            <header>
-              <h2 id="h-req">{text('delivery.request')}</h2>
-              <span class="row">
-                {payload === null ? null : (
-                  <>
-                    <span class="sub">{text('bytes', { n: byteLength(payload) })}</span>
-                    <a
-                      class="btn sm"
-                      href={link('deliveries', delivery.id, { attempt: chosen?.id, raw: raw === '1' ? undefined : 1 })}
-                    >
-                      {text(raw === '1' ? 'delivery.tree' : 'delivery.raw')}
-                    </a>
-                    <Copy label={text('copy.body')} text={payload} />
-                  </>
-                )}
-              </span>
-            </header>
-            {payload === null ? (
-              <p class="dim">{text('delivery.no_payload')}</p>
-            ) : raw === '1' ? (
-              <pre class="code" tabindex={0}>
-                {payload}
-              </pre>
-            ) : (
-              <Body text={payload} reader={reader} />
-            )}
-          </section>
+          <Request
+            eventId={eventId}
+            body={{ payload, contentType }}
+            endpoint={endpoint}
+            isRaw={isRaw}
+            rawHref={link('deliveries', delivery.id, { attempt: query('attempt'), raw: isRaw ? undefined : 1 })}
+            reader={reader}
+          />
           <section class="http" aria-labelledby="h-res">
             <header>
               <h2 id="h-res">{text('delivery.response')}</h2>
@@ -174,6 +109,36 @@ export const deliveryPage: Page = {
   },
 }
 
-function byteLength(body: string): number {
-  return new TextEncoder().encode(body).length
+/** From the error of one delivery to all that failed like it. */
+function WaysOn({
+  delivery: { workspaceId, endpointId, lastStatus },
+  hasHistory,
+  reader: { text, link },
+}: {
+  delivery: DeliveryWithAttempts
+  hasHistory: boolean
+  reader: Reader
+}) {
+  const endpoint = endpointId ?? undefined
+  return (
+    <>
+      <a
+        class="btn sm"
+        href={link('replays', 'new', {
+          what: 'failed',
+          workspace: workspaceId,
+          endpoint,
+          code: lastStatus ?? undefined,
+          http: lastStatus === null ? 'no_response' : undefined,
+        })}
+      >
+        {text('note.all')}…
+      </a>
+      {hasHistory ? (
+        <a class="link" href={link('problems', { workspace: workspaceId, endpoint })}>
+          {text('note.problem')}
+        </a>
+      ) : null}
+    </>
+  )
 }

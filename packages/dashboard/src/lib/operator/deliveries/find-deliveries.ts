@@ -1,37 +1,26 @@
-import { type DeliveryPage, type Engine, EngineError, allWorkspaces } from '@keepsend/engine'
+import { type DeliveryPage, type Engine, allWorkspaces } from '@keepsend/engine'
 import type { Reader } from '../../reader/reader.ts'
-import { CLASSES, DEFAULT_RANGE, type Filters, PAGE_ROWS, RANGES, STATUSES } from './delivery-filters.tsx'
+import { CLASSES, type Filters, PAGE_ROWS, STATUSES, errorClassIn, oneOf, rangeMs } from './delivery-choices.ts'
 
 /** The deliveries of a page. An id in the search finds its event's deliveries. */
 export async function findDeliveries(engine: Engine, filters: Filters, reader: Reader): Promise<DeliveryPage> {
-  const scope = filters.workspace ?? allWorkspaces
-  const range = RANGES.find(([value]) => value === (filters.time ?? DEFAULT_RANGE)) ?? RANGES[1]
   const eventId = filters.event ?? eventIdIn(filters.q)
-  return engine.deliveries.list(scope, {
+  return engine.deliveries.list(filters.workspace ?? allWorkspaces, {
     limit: PAGE_ROWS,
     before: filters.before,
     status: oneOf(STATUSES, filters.status),
     httpClass: oneOf(CLASSES, filters.http),
+    errorClass: errorClassIn(filters.error),
+    httpStatus: filters.code === undefined ? undefined : Number(filters.code),
     type: filters.type,
     endpointId: filters.endpoint,
     eventId,
     // An event is found by its id, however old it is.
-    since: eventId === undefined && range ? reader.now - range[2] : undefined,
+    since: eventId === undefined ? reader.now - rangeMs(filters.time) : undefined,
   })
 }
 
-/** The event id at the beginning of an id; what is no id is refused with a sentence. */
-function eventIdIn(q: string | undefined): string | undefined {
-  if (q === undefined) return undefined
-  const id = /^evt_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/.exec(q.trim())?.[0]
-  if (id === undefined)
-    throw new EngineError('invalid_request', `an event id begins with evt_; found ${q.slice(0, 100)}`)
-  return id
-}
-
-function oneOf<V extends string>(
-  choices: readonly (readonly [V, ...unknown[]])[],
-  value: string | undefined,
-): V | undefined {
-  return choices.find(([choice]) => choice === value)?.[0]
+/** The event id at the beginning of an id; undefined for a text that is no id. */
+export function eventIdIn(q: string | undefined): string | undefined {
+  return /^evt_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/.exec(q?.trim() ?? '')?.[0]
 }

@@ -21,13 +21,17 @@ export const giveUpPage: Page = {
             workspace: delivery.workspaceId,
           })}
         </p>
-        <p class="dim">{text('give_up.then')}</p>
+        <ul class="list plain-list">
+          <li>{text('give_up.left', { n: Math.max(0, delivery.maxAttempts - delivery.attempts) })}</li>
+          <li>{text('give_up.then')}</li>
+          <li>{text('give_up.others')}</li>
+        </ul>
         <div class="row">
           <button class="btn danger primary" name="do" value="give-up">
             {text('delivery.give_up')}
           </button>
           <a class="btn" href={link('deliveries', delivery.id)}>
-            {text('back')}
+            {text('confirm.keep')}
           </a>
         </div>
       </form>

@@ -2,16 +2,25 @@ import type { PlainKey } from '../../language/text.ts'
 import { FormToken } from '../../parts/form-token.tsx'
 import type { Page } from '../../site/visit.ts'
 import { findEndpoint } from './find-endpoint.ts'
+import { heldOf } from './held-of.ts'
 
-/** Confirmations of what an endpoint does not take back by itself; a GET changes nothing. */
+/** Confirmations of changes that an endpoint does not take back by itself; a GET changes nothing. */
 export const endpointConfirmations: readonly Page[] = [
-  confirmation('disable', { title: 'disable.title', effect: 'disable.then', verb: 'endpoint.disable' }),
-  confirmation('delete', { title: 'delete.title', effect: 'delete.then', verb: 'endpoint.delete' }),
+  confirmation('disable', {
+    title: 'disable.title',
+    effects: ['disable.then', 'disable.later', 'disable.seen'],
+    verb: 'disable.verb',
+  }),
+  confirmation('delete', {
+    title: 'delete.title',
+    effects: ['delete.then', 'delete.secrets', 'delete.history'],
+    verb: 'delete.verb',
+  }),
 ]
 
 function confirmation(
   action: 'disable' | 'delete',
-  { title, effect, verb }: Record<'title' | 'effect' | 'verb', PlainKey>,
+  { title, effects, verb }: { title: PlainKey; effects: readonly PlainKey[]; verb: PlainKey },
 ): Page {
   return {
     path: `/endpoints/:workspace/:id/${action}`,
@@ -20,27 +29,38 @@ function confirmation(
       const { engine, reader } = visit
       const { text, link } = reader
       const { workspaceId, endpoint } = await findEndpoint(visit)
-      const waiting = await engine.deliveries.list(workspaceId, {
-        endpointId: endpoint.id,
-        status: 'held',
-        limit: 1000,
-      })
-      const count = waiting.rows.length
+      const { count, isMore } = await heldOf(engine, endpoint)
+      const here = link('endpoints', workspaceId, endpoint.id)
       const main = (
-        <form class="page-mid" method="post" action={link('endpoints', workspaceId, endpoint.id)}>
+        <form class="page-mid" method="post" action={here}>
           <FormToken reader={reader} />
           <h1>{text(title)}</h1>
-          <p class="mono">{endpoint.url}</p>
-          <p>{text(effect)}</p>
           <p>
-            {waiting.next === undefined ? text('confirm.held', { n: count }) : text('confirm.held_more', { n: count })}
+            {text.rich('confirm.endpoint', { url: <span class="mono">{endpoint.url}</span>, workspace: workspaceId })}
           </p>
+          <ul class="list plain-list">
+            <li>{text(isMore ? 'confirm.held_more' : 'confirm.held', { n: count })}</li>
+            {effects.map((effect) => (
+              <li>{text(effect)}</li>
+            ))}
+            {action === 'delete' ? (
+              <li>
+                {text.rich('delete.instead', {
+                  disable: (
+                    <a class="link" href={link('endpoints', workspaceId, endpoint.id, 'disable')}>
+                      {text('delete.disable_it')}
+                    </a>
+                  ),
+                })}
+              </li>
+            ) : null}
+          </ul>
           <div class="row">
-            <button class="btn danger primary" name="do" value={action}>
+            <button class={action === 'delete' ? 'btn danger primary' : 'btn primary'} name="do" value={action}>
               {text(verb)}
             </button>
-            <a class="btn" href={link('endpoints', workspaceId, endpoint.id)}>
-              {text('back')}
+            <a class="btn" href={here}>
+              {text('confirm.keep')}
             </a>
           </div>
         </form>

@@ -1,25 +1,40 @@
 import { EngineError } from '@keepsend/engine'
-import type { Action } from '../../site/visit.ts'
+import type { Action, Sent } from '../../site/visit.ts'
 
 export const ENDPOINT_ACTIONS: readonly Action[] = [
   {
     path: '/endpoints/:workspace/:id',
     section: 'endpoints',
-    async act({ engine: { endpoints }, reader: { link }, param, field, by }) {
+    async act(sent) {
+      const { engine, reader, param, field, by } = sent
+      const { endpoints } = engine
+      const { link } = reader
       const [workspaceId, id, verb] = [param('workspace'), param('id'), field('do')]
+      const forMs = field('for')
       if (verb === 'enable') await endpoints.setStatus(workspaceId, id, 'enabled', { by })
       else if (verb === 'disable') await endpoints.setStatus(workspaceId, id, 'disabled', { by })
-      else if (verb === 'pause') await endpoints.pause(workspaceId, id, { by })
+      else if (verb === 'pause')
+        await endpoints.pause(workspaceId, id, { by, forMs: forMs === undefined ? undefined : Number(forMs) })
       else if (verb === 'resume') await endpoints.resume(workspaceId, id, { by })
+      else if (verb === 'probe') await probe(sent)
       else if (verb === 'delete') {
         await endpoints.delete(workspaceId, id, { by })
         return link('endpoints')
       } else
         throw new EngineError(
           'invalid_request',
-          `an endpoint can be enabled, disabled, paused, resumed or deleted; found ${verb ?? 'nothing'}`,
+          `an endpoint can be enabled, disabled, paused, resumed, probed or deleted; found ${verb ?? 'nothing'}`,
         )
       return link('endpoints', workspaceId, id)
     },
   },
 ]
+
+/** Sends one held delivery now: while the circuit is open, that is its probe. */
+async function probe({ engine, reader, param, by }: Sent): Promise<void> {
+  const [workspaceId, endpointId] = [param('workspace'), param('id')]
+  const { rows } = await engine.deliveries.list(workspaceId, { endpointId, status: 'held', limit: 1 })
+  const [held] = rows
+  if (!held) throw new EngineError('conflict', reader.text('endpoint.nothing_to_probe'))
+  await engine.deliveries.retryNow(workspaceId, held.id, { by })
+}

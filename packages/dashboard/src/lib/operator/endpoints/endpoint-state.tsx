@@ -1,111 +1,114 @@
-import type { Endpoint } from '@keepsend/engine'
-import { Icon, type IconName } from '../../parts/icon.tsx'
+import type { Endpoint, Engine } from '@keepsend/engine'
+import { Icon } from '../../parts/icon.tsx'
 import { Moment } from '../../parts/moment.tsx'
+import { showSpan } from '../../reader/durations.ts'
 import { type Reader, showUntil } from '../../reader/reader.ts'
+import type { Held } from './held-of.ts'
 
-/** The actions on an endpoint: the likely next step in the open, the rest in a menu. */
-export function EndpointButtons({ endpoint, reader }: { endpoint: Endpoint; reader: Reader }) {
-  const { text, link, canAct } = reader
-  const { workspaceId, id, status, pausedUntil } = endpoint
-  if (!canAct) return null
-  const to = (...path: string[]): string => link('endpoints', workspaceId, id, ...path)
-  return (
-    <>
-      <a class="btn" href={link('replays', 'new', { workspace: workspaceId, endpoint: id })}>
-        <Icon name="replay" />
-        {text('delivery.replay')}
-      </a>
-      {status === 'disabled' ? null : (
-        <button class="btn" form="act" name="do" value={pausedUntil === null ? 'pause' : 'resume'}>
-          <Icon name={pausedUntil === null ? 'pause' : 'play'} />
-          {text(pausedUntil === null ? 'endpoint.pause' : 'endpoint.resume')}
-        </button>
-      )}
-      <details class="menu">
-        <summary class="btn icon" aria-label={text('more')}>
-          <Icon name="more" />
-        </summary>
-        <ul>
-          <MenuLink href={to('edit')} icon="edit" label={text('endpoint.edit')} />
-          <MenuLink href={to('secrets')} icon="key" label={text('endpoint.secrets')} />
-          {status === 'disabled' ? (
-            <MenuLink href={to('test')} icon="test" label={text('endpoint.test')} />
-          ) : (
-            <MenuLink href={to('disable')} icon="off" label={`${text('endpoint.disable')}…`} />
-          )}
-          <MenuLink href={to('delete')} icon="trash" label={`${text('endpoint.delete')}…`} isDanger />
-        </ul>
-      </details>
-      {status === 'disabled' ? (
-        <button class="btn primary" form="act" name="do" value="enable">
-          <Icon name="on" />
-          {text('endpoint.enable')}
-        </button>
-      ) : (
-        <a class="btn primary" href={to('test')}>
-          <Icon name="test" />
-          {text('endpoint.test')}
-        </a>
-      )}
-    </>
-  )
+interface StateParts {
+  endpoint: Endpoint
+  engine: Pick<Engine, 'maxAgeMs' | 'circuit'>
+  held: Held
+  /** The name of its latest open problem. */
+  error: string | undefined
+  reader: Reader
 }
 
-function MenuLink({ href, icon, label, isDanger }: { href: string; icon: IconName; label: string; isDanger?: true }) {
-  return (
-    <li>
-      <a href={href} class={isDanger ? 'failed tone' : undefined}>
-        <Icon name={icon} />
-        {label}
-      </a>
-    </li>
-  )
+/** Why an endpoint gets nothing, and until when; nothing for one that works. */
+export function StateNote(parts: StateParts) {
+  const { endpoint, reader } = parts
+  const { status, circuit, pausedUntil } = endpoint
+  if (status === 'disabled') return <Disabled {...parts} />
+  if (circuit === 'open') return <Open {...parts} />
+  if (pausedUntil !== null && pausedUntil > reader.now) return <Paused {...parts} until={pausedUntil} />
+  return null
 }
 
-/** Why an endpoint gets nothing, and until when. */
-export function StateNote({ endpoint, maxAgeMs, reader }: { endpoint: Endpoint; maxAgeMs: number; reader: Reader }) {
+function Disabled({ endpoint: { disabledReason, disabledAt }, engine, held, reader }: StateParts) {
   const { text, times } = reader
-  const { status, disabledReason, disabledAt, circuit, failingSince, pausedUntil } = endpoint
-  if (status === 'disabled') {
-    const until = disabledAt === null ? undefined : disabledAt + maxAgeMs
-    return (
-      <div class="note">
-        <Icon name="off" />
-        <div>
-          <h2>{text('endpoint.is_disabled')}</h2>
-          <p>{disabledReason === null ? '' : text(`disabled_why.${disabledReason}`)}</p>
-          <p>{until === undefined ? '' : text('endpoint.collects', { time: times.whole(until) })}</p>
-        </div>
-      </div>
-    )
-  }
-  if (circuit === 'open') {
-    return (
-      <div class="note warn">
-        <Icon name="circuit-open" />
-        <div>
-          <h2>{text('endpoint.is_open')}</h2>
-          <p>{text('endpoint.is_open_then')}</p>
+  return (
+    <div class="note">
+      <Icon name="off" />
+      <div>
+        <h2>{text('endpoint.is_disabled')}</h2>
+        <div class="two">
           <p>
-            {failingSince === null
+            {disabledReason === null ? '' : text(`disabled_why.${disabledReason}`)}{' '}
+            {disabledAt === null
               ? ''
-              : text.rich('endpoint.failing_since', { time: <Moment at={failingSince} reader={reader} /> })}
+              : text.rich('endpoint.disabled_since', { time: <Moment at={disabledAt} reader={reader} /> })}
+          </p>
+          <p>
+            {text(held.isMore ? 'confirm.held_more' : 'confirm.held', { n: held.count })}{' '}
+            {disabledAt === null ? '' : text('endpoint.collects', { time: times.whole(disabledAt + engine.maxAgeMs) })}
           </p>
         </div>
       </div>
-    )
-  }
-  if (pausedUntil !== null && pausedUntil > reader.now) {
-    return (
-      <div class="note warn">
-        <Icon name="held" />
-        <div>
-          <h2>
-            {text('endpoint.is_paused', { span: showUntil(reader, pausedUntil), time: times.clock(pausedUntil) })}
-          </h2>
+    </div>
+  )
+}
+
+function Open({ endpoint: { failingSince }, engine: { circuit }, held, error, reader }: StateParts) {
+  const { text, times, now } = reader
+  const endsAt = failingSince === null ? undefined : failingSince + circuit.disableAfterMs
+  return (
+    <div class="note warn">
+      <Icon name="circuit-open" />
+      <div>
+        <h2>
+          {failingSince === null || error === undefined
+            ? text('endpoint.is_open')
+            : text('endpoint.is_open_since', { error, time: times.clock(failingSince) })}
+        </h2>
+        <div class="two">
+          <p>
+            <b>{text('endpoint.now')}</b> {text(held.isMore ? 'confirm.held_more' : 'confirm.held', { n: held.count })}{' '}
+            {text('endpoint.is_open_then', { span: showSpan(circuit.openMs, text) })}
+          </p>
+          {endsAt === undefined ? null : (
+            <p>
+              <b>{text('endpoint.if_not')}</b>{' '}
+              {text.rich('endpoint.disabled_then', {
+                time: (
+                  <Moment at={endsAt} reader={reader}>
+                    {times.whole(endsAt)}
+                  </Moment>
+                ),
+              })}
+            </p>
+          )}
         </div>
+        {failingSince === null || endsAt === undefined ? null : (
+          <div class="gauge">
+            <span class="xs">{text('endpoint.failing_for', { span: showSpan(now - failingSince, text) })}</span>
+            <meter
+              min="0"
+              max={circuit.disableAfterMs}
+              low={circuit.disableAfterMs / 2}
+              high={circuit.disableAfterMs * 0.9}
+              optimum={0}
+              value={Math.max(0, now - failingSince)}
+              aria-label={text('endpoint.gauge', { span: showSpan(circuit.disableAfterMs, text) })}
+            />
+            <span class="xs dim">{text('endpoint.disabled_in', { span: showUntil(reader, endsAt) })}</span>
+          </div>
+        )}
       </div>
-    )
-  }
-  return null
+    </div>
+  )
+}
+
+function Paused({ held, reader, until }: StateParts & { until: number }) {
+  const { text, times } = reader
+  return (
+    <div class="note warn">
+      <Icon name="held" />
+      <div>
+        <h2>{text('endpoint.is_paused', { span: showUntil(reader, until), time: times.clock(until) })}</h2>
+        <p>
+          {text(held.isMore ? 'confirm.held_more' : 'confirm.held', { n: held.count })} {text('endpoint.paused_then')}
+        </p>
+      </div>
+    </div>
+  )
 }

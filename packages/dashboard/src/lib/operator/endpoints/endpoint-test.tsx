@@ -5,6 +5,9 @@ import { Body } from '../../parts/json-view.tsx'
 import { type Reader, showDuration } from '../../reader/reader.ts'
 import { FormToken } from '../../parts/form-token.tsx'
 import type { Action, Page, Shown, Visit } from '../../site/visit.ts'
+import { explainError, statusName } from '../../history/errors.ts'
+import { Refusal } from '../../parts/refusal.tsx'
+import { Select } from '../../parts/select.tsx'
 import { breakable } from '../../parts/breakable.tsx'
 import { findEndpoint } from './find-endpoint.ts'
 
@@ -76,16 +79,21 @@ async function show(
         }
         reader={reader}
       />
-      {problem === undefined ? null : (
-        <div class="note bad" role="alert">
-          <Icon name="failed" />
-          <div>
-            <h2>{text('form.refused')}</h2>
-            <p>{problem}</p>
-          </div>
-        </div>
-      )}
+      {problem === undefined ? null : <Refusal problem={problem} reader={reader} />}
       {attempt ? <Result attempt={attempt} reader={reader} /> : null}
+      {types.length === 0 ? null : (
+        <form class="filters" method="get" action={link('endpoints', workspaceId, endpoint.id, 'test')}>
+          <Select
+            name="type"
+            label={text('column.type')}
+            value={typed.type}
+            choices={types.map(({ type }) => [type, type] as const)}
+          />
+          <button class="btn" type="submit">
+            {text('test.use_example')}
+          </button>
+        </form>
+      )}
       <form class="sec stack form" method="post" action={link('endpoints', workspaceId, endpoint.id, 'test')}>
         <FormToken reader={reader} />
         <div class="field">
@@ -119,8 +127,9 @@ async function show(
 function Result({ attempt, reader }: { attempt: TestAttempt; reader: Reader }) {
   const { text } = reader
   const isDelivered = attempt.outcome === 'delivered'
-  const answer =
-    attempt.httpStatus === null ? (attempt.error ?? text('delivery.no_response')) : `HTTP ${attempt.httpStatus}`
+  const { httpStatus, error, errorClass } = attempt
+  const explained = explainError({ error, httpStatus, errorClass }, text, 'operator')
+  const answer = explained?.name ?? (httpStatus === null ? text('delivery.no_response') : statusName(httpStatus))
   return (
     <>
       <div class={isDelivered ? 'note delivered' : 'note bad'} role="status">
@@ -131,6 +140,14 @@ function Result({ attempt, reader }: { attempt: TestAttempt; reader: Reader }) {
             <span class="mono">{answer}</span>
             {attempt.totalUs === null ? '' : `, ${showDuration(reader, attempt.totalUs / 1000)}`}
           </p>
+          {explained ? (
+            <p>
+              {explained.why} <b>{text('note.fix')}</b> {explained.fix}{' '}
+              <a class="link" href={explained.docs}>
+                {text('note.docs')}
+              </a>
+            </p>
+          ) : null}
         </div>
       </div>
       {attempt.body === null ? null : (

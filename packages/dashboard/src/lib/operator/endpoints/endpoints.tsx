@@ -1,4 +1,5 @@
 import { type Endpoint, type EndpointStatistics, allWorkspaces } from '@keepsend/engine'
+import { errorName } from '../../history/errors.ts'
 import { Spark } from '../../parts/spark.tsx'
 import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
@@ -152,7 +153,7 @@ function Row({ endpoint, day, reader }: { endpoint: Endpoint; day: EndpointStati
       <td class="lo e">
         {day?.lastError ? (
           <>
-            {day.lastError.httpStatus === null ? day.lastError.errorClass : `HTTP ${day.lastError.httpStatus}`}{' '}
+            {errorName(day.lastError, text) ?? day.lastError.error}{' '}
             <span class="dim">
               <Moment at={day.lastError.at} reader={reader} />
             </span>

@@ -1,26 +1,34 @@
-import { EngineError } from '@keepsend/engine'
-import { Copy } from '../../parts/copy.tsx'
-import { Head } from '../../parts/head.tsx'
-import { Body } from '../../parts/json-view.tsx'
-import type { Page } from '../../site/visit.ts'
+import type { EventType } from '@keepsend/engine'
+import { Icon } from '../../parts/icon.tsx'
+import { Select } from '../../parts/select.tsx'
+import type { Reader } from '../../reader/reader.ts'
+import { type Page, queryOf } from '../../site/visit.ts'
+import { EventTabs } from './event-tabs.tsx'
 
 const DEFINE = `const catalog = defineEvents({
   'message.posted': event({ schema: messageSchema, description: 'A message was posted.' }),
 })
 const engine = createEngine({ db, queue, secrets, catalog })`
 
-/** The catalog: what the app publishes. */
+/** The catalog: the types of events that the app publishes. */
 export const eventsPage: Page = {
   path: '/events',
   section: 'events',
-  show({ engine, reader }) {
-    const { text, link } = reader
-    const types = engine.eventTypes()
-    const title = text('nav.events')
+  show(visit) {
+    const { engine, reader } = visit
+    const { text } = reader
+    const { q, show } = queryOf(visit, ['q', 'show'])
+    const all = engine.eventTypes()
+    const wanted = q?.toLowerCase() ?? ''
+    const types = all.filter(
+      ({ type, description, deprecated }) =>
+        `${type} ${description ?? ''}`.toLowerCase().includes(wanted) &&
+        (show === undefined || deprecated === (show === 'deprecated')),
+    )
     const main = (
       <>
-        <Head title={title} reader={reader} />
-        {types.length === 0 ? (
+        <EventTabs current="types" reader={reader} />
+        {all.length === 0 ? (
           <section class="empty">
             <div class="stack">
               <h2>{text('events.none')}</h2>
@@ -32,90 +40,99 @@ export const eventsPage: Page = {
           </section>
         ) : (
           <>
-            <table class="rows">
-              <caption class="sr">{title}</caption>
-              <thead>
-                <tr>
-                  <th scope="col">{text('column.type')}</th>
-                  <th scope="col">{text('fact.description')}</th>
-                  <th scope="col" />
-                </tr>
-              </thead>
-              <tbody>
-                {types.map(({ type, description, deprecated }) => (
-                  <tr>
-                    <td class="a">
-                      <a class="mono" href={link('events', type)}>
-                        {type}
-                      </a>
-                    </td>
-                    <td class="fill tx e">{description ?? ''}</td>
-                    <td class="b">{deprecated ? <span class="tag warn">{text('events.deprecated')}</span> : null}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
+            <Filter q={q} show={show} reader={reader} />
+            {types.length === 0 ? (
+              <section class="empty">
+                <div class="stack">
+                  <h2>{text('events.no_match')}</h2>
+                </div>
+              </section>
+            ) : (
+              <Types types={types} reader={reader} />
+            )}
             <div class="pager">
-              <span>{text('events.pager', { n: types.length })}</span>
+              <span>{text('events.pager', { n: all.length })}</span>
             </div>
           </>
         )}
       </>
     )
-    return { title, main }
+    return { title: text('nav.events'), main }
   },
 }
 
-export const eventPage: Page = {
-  path: '/events/:type',
-  section: 'events',
-  show({ engine, reader, param }) {
-    const { text, link } = reader
-    const type = param('type')
-    const found = engine.eventTypes().find((one) => one.type === type)
-    if (!found) throw new EngineError('not_found', `the catalog has no type ${type}`)
-    const example = found.example === null ? undefined : JSON.stringify(found.example, null, 2)
-    const schema = found.jsonSchema === null ? undefined : JSON.stringify(found.jsonSchema, null, 2)
-    const main = (
-      <>
-        <Head
-          title={<span class="mono">{type}</span>}
-          crumbs={<a href={link('events')}>{text('nav.events')}</a>}
-          beside={found.deprecated ? <span class="tag warn">{text('events.deprecated')}</span> : undefined}
-          actions={
-            <a class="btn" href={link('deliveries', { type })}>
-              {text('nav.deliveries')}
-            </a>
-          }
-          reader={reader}
+function Filter({ q, show, reader }: { q: string | undefined; show: string | undefined; reader: Reader }) {
+  const { text, link } = reader
+  return (
+    <form class="filters" method="get" role="search" aria-label={text('events.filter')} action={link('events')}>
+      <div class="find">
+        <Icon name="search" />
+        <input
+          type="search"
+          name="q"
+          placeholder={text('events.search')}
+          aria-label={text('events.search')}
+          value={q ?? ''}
         />
-        <p class="sec">{found.description ?? text('events.no_description')}</p>
-        <div class="grid2 flush">
-          <section class="http">
-            <header>
-              <h2>{text('events.example')}</h2>
-              {example === undefined ? null : <Copy label={text('copy.body')} text={example} />}
-            </header>
-            {example === undefined ? (
-              <p class="dim">{text('events.no_example')}</p>
-            ) : (
-              <Body text={example} reader={reader} />
-            )}
-          </section>
-          <section class="http">
-            <header>
-              <h2>{text('events.schema')}</h2>
-              {schema === undefined ? null : <Copy label={text('copy.body')} text={schema} />}
-            </header>
-            {schema === undefined ? (
-              <p class="dim">{text('events.no_schema')}</p>
-            ) : (
-              <Body text={schema} reader={reader} />
-            )}
-          </section>
-        </div>
-      </>
-    )
-    return { title: type, main }
-  },
+      </div>
+      <Select
+        name="show"
+        label={text('column.state')}
+        value={show}
+        choices={[
+          ['', text('filter.all_types')],
+          ['current', text('events.current')],
+          ['deprecated', text('events.only_deprecated')],
+        ]}
+      />
+      <button class="btn" type="submit">
+        {text('filter.apply')}
+      </button>
+    </form>
+  )
+}
+
+function Types({ types, reader }: { types: readonly EventType[]; reader: Reader }) {
+  const { text, link } = reader
+  return (
+    <table class="rows">
+      <caption class="sr">{text('nav.events')}</caption>
+      <thead>
+        <tr>
+          <th scope="col">{text('column.type')}</th>
+          <th scope="col">{text('fact.description')}</th>
+          <th scope="col">
+            <span class="sr">{text('column.actions')}</span>
+          </th>
+        </tr>
+      </thead>
+      {[...Map.groupBy(types, ({ type }) => type.split('.')[0] ?? type)].map(([group, ofGroup]) => (
+        <tbody>
+          <tr class="grp">
+            <th scope="rowgroup" colspan={3}>
+              <span class="mono">{group}.*</span>
+            </th>
+          </tr>
+          {ofGroup.map(({ type, description, deprecated }) => (
+            <tr>
+              <td class="a">
+                <a class="mono st" href={link('events', type)}>
+                  {type}
+                </a>{' '}
+                {deprecated ? <span class="tag warn">{text('events.deprecated')}</span> : null}
+              </td>
+              <td class="fill b tx dim">{description ?? ''}</td>
+              <td class="n f">
+                <span class="row end">
+                  <a class="btn sm" href={link('published', { type })}>
+                    {text('published.title')}
+                  </a>
+                </span>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      ))}
+    </table>
+  )
 }

@@ -1,4 +1,5 @@
-import type { EndpointProblem } from '@keepsend/engine'
+import type { Endpoint, EndpointProblem } from '@keepsend/engine'
+import { problemName } from '../problems/problem-name.ts'
 import { Icon } from '../../parts/icon.tsx'
 import { Moment } from '../../parts/moment.tsx'
 import { ShownUrl } from '../../parts/split.tsx'
@@ -6,11 +7,12 @@ import { type Reader, showNumber } from '../../reader/reader.ts'
 
 export function ProblemList({
   problems,
-  urls,
+  endpoints,
   reader,
 }: {
   problems: readonly EndpointProblem[] | undefined
-  urls: ReadonlyMap<string, string>
+  /** As far as they exist. */
+  endpoints: ReadonlyMap<string, Endpoint>
   reader: Reader
 }) {
   const { text, link } = reader
@@ -34,7 +36,7 @@ export function ProblemList({
               {text('column.workspace')}
             </th>
             <th scope="col" class="n">
-              {text('column.attempts')}
+              {text('nav.deliveries')}
             </th>
             <th scope="col" class="n lo">
               {text('column.first')}
@@ -42,36 +44,45 @@ export function ProblemList({
             <th scope="col" class="n">
               {text('column.last')}
             </th>
+            <th scope="col" class="n lo">
+              <span class="sr">{text('column.state')}</span>
+            </th>
           </tr>
         </thead>
         <tbody>
-          {problems.map(({ workspaceId, endpointId, errorClass, httpStatus, attempts, firstSeenAt, lastSeenAt }) => {
-            const url = urls.get(endpointId)
+          {problems.map((problem) => {
+            const { workspaceId, endpointId, deliveries, firstSeenAt, lastSeenAt } = problem
+            const endpoint = endpoints.get(endpointId)
+            const isOpen = endpoint?.circuit === 'open'
             return (
               <tr>
                 <td class="a">
                   <a
-                    class="status failed"
-                    href={link('deliveries', { endpoint: endpointId, workspace: workspaceId, time: '7d' })}
+                    class={isOpen ? 'status held' : 'status failed'}
+                    href={link('problems', { endpoint: endpointId, workspace: workspaceId })}
                   >
-                    <Icon name="failed" />
-                    <span class="st">{httpStatus === null ? errorClass : `HTTP ${httpStatus}`}</span>
+                    <Icon name={isOpen ? 'circuit-open' : 'failed'} />
+                    <span class="st">{problemName(problem, reader)}</span>
                   </a>
                 </td>
                 <td class="fill b">
-                  {url === undefined ? (
+                  {endpoint === undefined ? (
                     <span class="mono dim">{endpointId}</span>
                   ) : (
-                    <ShownUrl url={url} href={link('endpoints', workspaceId, endpointId)} />
+                    <ShownUrl url={endpoint.url} href={link('endpoints', workspaceId, endpointId)} />
                   )}
                 </td>
                 <td class="lo dim nw">{workspaceId}</td>
-                <td class="n c">{showNumber(reader, attempts)}</td>
+                <td class="n c">{showNumber(reader, deliveries)}</td>
                 <td class="n lo dim">
                   <Moment at={firstSeenAt} reader={reader} />
                 </td>
                 <td class="n d dim">
                   <Moment at={lastSeenAt} reader={reader} />
+                </td>
+                <td class="n lo">
+                  {isOpen ? <span class="tag warn">{text('hold.circuit_open')}</span> : null}
+                  {endpoint?.status === 'disabled' ? <span class="tag">{text('hold.endpoint_disabled')}</span> : null}
                 </td>
               </tr>
             )

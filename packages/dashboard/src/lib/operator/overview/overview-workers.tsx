@@ -6,7 +6,7 @@ export function Workers({ workers, reader }: { workers: readonly Worker[] | unde
   const { text } = reader
   if (workers === undefined) return null
   return (
-    <section class="sec">
+    <section>
       <div class="row between">
         <h2>{text('overview.workers')}</h2>
         <span class="sub">{text('overview.workers_seen')}</span>

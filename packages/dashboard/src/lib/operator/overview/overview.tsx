@@ -5,11 +5,12 @@ import { Moment } from '../../parts/moment.tsx'
 import { showDuration, showNumber, showPercent } from '../../reader/reader.ts'
 import { showSpan } from '../../reader/durations.ts'
 import type { Page } from '../../site/visit.ts'
-import { urlsOf } from '../../history/urls-of.ts'
+import { endpointsOf } from '../../history/endpoints-of.ts'
 import { Figure } from '../../parts/figure.tsx'
 import { unlessOff } from '../../history/unless-off.ts'
 import { AttemptCharts, CHART_RANGES, type ChartRange, rangeOf, totalOf } from '../../history/attempt-charts.tsx'
 import { FirstSteps } from './first-steps.tsx'
+import { OpenCircuits } from './open-circuits.tsx'
 import { ProblemList } from './overview-problems.tsx'
 import { Workers } from './overview-workers.tsx'
 
@@ -35,7 +36,7 @@ export const overviewPage: Page = {
     const [workspace] = await engine.workspaces.list({ limit: 1 })
     const title = text('nav.overview')
     if (!workspace) return { title, main: <FirstSteps visit={visit} /> }
-    const urls = await urlsOf(engine, history.problems ?? [])
+    const endpoints = await endpointsOf(engine, history.problems ?? [])
     const buckets = history.series?.buckets ?? []
     const total = totalOf(buckets)
     const settled = total.delivered + total.failed
@@ -110,13 +111,16 @@ export const overviewPage: Page = {
             {total.p95Ms === null ? '–' : showDuration(reader, total.p95Ms)}
           </Figure>
         </dl>
-        <ProblemList problems={history.problems} urls={urls} reader={reader} />
+        <ProblemList problems={history.problems} endpoints={endpoints} reader={reader} />
         {history.series && buckets.length > 0 ? (
           <AttemptCharts buckets={buckets} range={range} reader={reader} />
         ) : (
           <p class="sec dim">{text('overview.no_charts')}</p>
         )}
-        <Workers workers={history.workers} reader={reader} />
+        <div class="grid2 rule">
+          <OpenCircuits endpoints={endpoints.values()} openMs={engine.circuit.openMs} reader={reader} />
+          <Workers workers={history.workers} reader={reader} />
+        </div>
       </>
     )
     return { title, main, liveMs: LIVE_MS }

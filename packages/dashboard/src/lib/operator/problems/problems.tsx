@@ -1,23 +1,19 @@
-import {
-  ERROR_CLASSES,
-  EngineError,
-  HTTP_EXPLANATIONS,
-  type EndpointProblem,
-  type ProblemState,
-  allWorkspaces,
-} from '@keepsend/engine'
+import { type Endpoint, type EndpointProblem, type ProblemState, allWorkspaces } from '@keepsend/engine'
+import { endpointsOf } from '../../history/endpoints-of.ts'
+import { explainError } from '../../history/errors.ts'
+import { unlessOff } from '../../history/unless-off.ts'
 import type { PlainKey } from '../../language/text.ts'
+import { FormToken } from '../../parts/form-token.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Moment } from '../../parts/moment.tsx'
 import { Pager } from '../../parts/pager.tsx'
 import { ShownUrl } from '../../parts/split.tsx'
 import { type Reader, showNumber } from '../../reader/reader.ts'
-import { FormToken } from '../../parts/form-token.tsx'
-import { type Action, type Page, queryOf } from '../../site/visit.ts'
-import { urlsOf } from '../../history/urls-of.ts'
-import { unlessOff } from '../../history/unless-off.ts'
+import { type Page, queryOf } from '../../site/visit.ts'
+import { problemName } from './problem-name.ts'
 
 const PAGE_ROWS = 50
+const LIVE_MS = 5000
 
 const STATES: readonly (readonly [state: ProblemState, name: PlainKey])[] = [
   ['open', 'problem.open'],
@@ -32,12 +28,17 @@ export const problemsPage: Page = {
   async show(visit) {
     const { engine, reader } = visit
     const { text, link } = reader
-    const query = queryOf(visit, ['state', 'before'])
+    const query = queryOf(visit, ['state', 'workspace', 'endpoint', 'before'])
     const state = STATES.find(([one]) => one === query.state)?.[0] ?? 'open'
     const page = await unlessOff(() =>
-      engine.problems.list(allWorkspaces, { state, before: query.before, limit: PAGE_ROWS }),
+      engine.problems.list(query.workspace ?? allWorkspaces, {
+        state,
+        endpointId: query.endpoint,
+        before: query.before,
+        limit: PAGE_ROWS,
+      }),
     )
-    const urls = await urlsOf(engine, page?.rows ?? [])
+    const endpoints = await endpointsOf(engine, page?.rows ?? [])
     const title = text('nav.problems')
     const main = (
       <>
@@ -46,18 +47,34 @@ export const problemsPage: Page = {
         </div>
         <nav class="tabs" aria-label={text('column.state')}>
           {STATES.map(([one, name]) => (
-            <a href={link('problems', { state: one })} aria-current={one === state ? 'page' : undefined}>
+            <a
+              href={link('problems', { ...query, before: undefined, state: one })}
+              aria-current={one === state ? 'page' : undefined}
+            >
               {text(name)}
             </a>
           ))}
         </nav>
+        {query.endpoint === undefined && query.workspace === undefined ? null : (
+          <div class="chips">
+            <span class="chip mono">{query.endpoint ?? query.workspace}</span>
+            <a class="link" href={link('problems', { state })}>
+              {text('problems.all')}
+            </a>
+          </div>
+        )}
         {page === undefined ? (
-          <p class="sec dim">{text('problems.no_history')}</p>
+          <section class="empty">
+            <div class="stack">
+              <h2>{text('problems.off')}</h2>
+              <p class="dim">{text('problems.no_history')}</p>
+            </div>
+          </section>
         ) : page.rows.length === 0 ? (
           <section class="empty">
             <div class="stack">
-              <h2>{text('problems.none')}</h2>
-              <p class="dim">{text('problems.what')}</p>
+              <h2>{text(state === 'open' ? 'problems.none_open' : 'problems.none')}</h2>
+              <p class="dim">{text(page.complete ? 'problems.what' : 'deliveries.none_yet')}</p>
             </div>
           </section>
         ) : (
@@ -67,10 +84,7 @@ export const problemsPage: Page = {
               <tr>
                 <th scope="col">{text('column.problem')}</th>
                 <th scope="col" class="n">
-                  {text('column.attempts')}
-                </th>
-                <th scope="col" class="n lo">
-                  {text('column.first')}
+                  {text('nav.deliveries')}
                 </th>
                 <th scope="col" class="n">
                   {text('column.last')}
@@ -82,97 +96,138 @@ export const problemsPage: Page = {
             </thead>
             <tbody>
               {page.rows.map((problem) => (
-                <Row problem={problem} url={urls.get(problem.endpointId)} state={state} reader={reader} />
+                <Row problem={problem} endpoint={endpoints.get(problem.endpointId)} state={state} reader={reader} />
               ))}
             </tbody>
           </table>
         )}
-        {page === undefined ? null : (
+        {page === undefined || page.rows.length === 0 ? null : (
           <Pager path={['problems']} query={query} next={page.next} reader={reader}>
-            {text('problems.what')}
+            {text(page.complete ? 'problems.what' : 'deliveries.pager_incomplete')}
           </Pager>
         )}
       </>
     )
-    return { title, main, liveMs: query.before === undefined ? 5000 : undefined }
+    return { title, main, liveMs: query.before === undefined && page ? LIVE_MS : undefined }
   },
 }
 
 function Row({
   problem,
-  url,
+  endpoint,
   state,
   reader,
 }: {
   problem: EndpointProblem
-  url: string | undefined
+  endpoint: Endpoint | undefined
   state: ProblemState
   reader: Reader
 }) {
-  const { text, link, canAct } = reader
-  const { id, workspaceId, endpointId, errorClass, httpStatus, attempts, firstSeenAt, lastSeenAt, acknowledgedBy } =
-    problem
-  const { happened, fix } = HTTP_EXPLANATIONS[httpStatus ?? 0] ?? ERROR_CLASSES[errorClass]
+  const { text, link } = reader
+  const { workspaceId, endpointId, errorClass, httpStatus, lastError, attempts, deliveries } = problem
+  const explained = explainError({ error: lastError, httpStatus, errorClass }, text, 'operator')
+  const [tone, icon] =
+    state === 'resolved'
+      ? (['delivered', 'delivered'] as const)
+      : endpoint?.circuit === 'open'
+        ? (['held', 'circuit-open'] as const)
+        : (['failed', 'failed'] as const)
+  const found = { endpoint: endpointId, workspace: workspaceId, time: '7d' }
   return (
     <tr>
       <td class="a fill tx">
-        <span class="status failed">
-          <Icon name="failed" />
-          <a class="st" href={link('deliveries', { endpoint: endpointId, workspace: workspaceId, time: '7d' })}>
-            {happened}
+        <span class={`status ${tone}`}>
+          <Icon name={icon} />
+          <a
+            class="st"
+            href={link(
+              'deliveries',
+              httpStatus === null ? { ...found, error: errorClass } : { ...found, code: httpStatus },
+            )}
+          >
+            {problemName(problem, reader)}
           </a>
         </span>
-        <p class="sub in">{fix}</p>
+        {explained ? (
+          <p class="sub in">
+            {explained.why} {explained.fix}{' '}
+            <a class="link" href={explained.docs}>
+              {text('note.docs')}
+            </a>
+          </p>
+        ) : null}
         <span class="in row">
-          {url === undefined ? (
+          {endpoint === undefined ? (
             <span class="mono">{endpointId}</span>
           ) : (
-            <ShownUrl url={url} href={link('endpoints', workspaceId, endpointId)} />
+            <ShownUrl url={endpoint.url} href={link('endpoints', workspaceId, endpointId)} />
           )}
           <span class="sub">{workspaceId}</span>
-          {state === 'acknowledged' && acknowledgedBy !== null ? <span class="tag">{acknowledgedBy}</span> : null}
+          {endpoint?.circuit === 'open' ? <span class="tag warn">{text('hold.circuit_open')}</span> : null}
+          {endpoint?.status === 'disabled' ? <span class="tag">{text('hold.endpoint_disabled')}</span> : null}
+          {state === 'acknowledged' && problem.acknowledgedBy !== null ? (
+            <span class="tag">{problem.acknowledgedBy}</span>
+          ) : null}
         </span>
       </td>
-      <td class="n c">{showNumber(reader, attempts)}</td>
-      <td class="n lo dim">
-        <Moment at={firstSeenAt} reader={reader} />
+      <td class="n c">
+        <b>{showNumber(reader, deliveries)}</b>
+        <br />
+        <span class="sub">{text('problems.attempts', { n: attempts })}</span>
       </td>
-      <td class="n d dim">
-        <Moment at={lastSeenAt} reader={reader} />
+      <td class="n d">
+        <Moment at={problem.lastSeenAt} reader={reader} />
+        <br />
+        <span class="sub">
+          {text.rich('problems.since', { time: <Moment at={problem.firstSeenAt} reader={reader} /> })}
+        </span>
       </td>
       <td class="n f">
-        {canAct && state !== 'resolved' ? (
-          <form class="row end" method="post" action={link('problems', workspaceId, id)}>
-            <FormToken reader={reader} />
-            {state === 'open' ? (
-              <button class="btn sm" name="do" value="acknowledge">
-                {text('problem.acknowledge')}
-              </button>
-            ) : null}
-            <button class="btn sm" name="do" value="resolve">
-              {text('problem.resolve')}
-            </button>
-          </form>
-        ) : null}
+        <Verbs problem={problem} state={state} reader={reader} />
       </td>
     </tr>
   )
 }
 
-export const PROBLEM_ACTIONS: readonly Action[] = [
-  {
-    path: '/problems/:workspace/:id',
-    section: 'problems',
-    async act({ engine, reader, param, field, by }) {
-      const [workspaceId, id, verb] = [param('workspace'), param('id'), field('do')]
-      if (verb === 'acknowledge') await engine.problems.acknowledge(workspaceId, id, { by })
-      else if (verb === 'resolve') await engine.problems.resolve(workspaceId, id, { by })
-      else
-        throw new EngineError(
-          'invalid_request',
-          `a problem can be acknowledged or resolved; found ${verb ?? 'nothing'}`,
-        )
-      return reader.link('problems')
-    },
-  },
-]
+function Verbs({ problem, state, reader }: { problem: EndpointProblem; state: ProblemState; reader: Reader }) {
+  const { text, link, canAct } = reader
+  const { id, workspaceId, endpointId, httpStatus, errorClass } = problem
+  if (!canAct || state === 'resolved') return null
+  return (
+    <form class="row end" method="post" action={link('problems', workspaceId, id)}>
+      <FormToken reader={reader} />
+      {state === 'open' ? (
+        <button class="btn sm" name="do" value="acknowledge" data-key="r">
+          {text('problem.acknowledge')}
+        </button>
+      ) : null}
+      <details class="menu">
+        <summary class="btn sm icon" aria-label={text('more')}>
+          <Icon name="more" />
+        </summary>
+        <ul>
+          <li>
+            <button name="do" value="resolve">
+              <Icon name="check" />
+              {text('problem.resolve')}
+            </button>
+          </li>
+          <li>
+            <a
+              href={link('replays', 'new', {
+                what: 'failed',
+                workspace: workspaceId,
+                endpoint: endpointId,
+                error: httpStatus === null ? errorClass : undefined,
+                code: httpStatus ?? undefined,
+              })}
+            >
+              <Icon name="replay" />
+              {text('note.all')}…
+            </a>
+          </li>
+        </ul>
+      </details>
+    </form>
+  )
+}

@@ -1,118 +1,41 @@
-import { EngineError } from '@keepsend/engine'
+import { EngineError, type ReplayPlan } from '@keepsend/engine'
 import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { FormToken } from '../../parts/form-token.tsx'
-import { type Page, queryOf } from '../../site/visit.ts'
-import { WHATS, inputOf } from './replay-form.ts'
+import { Refusal } from '../../parts/refusal.tsx'
+import { showSpan } from '../../reader/durations.ts'
+import type { Reader } from '../../reader/reader.ts'
+import { type Page, type Visit, queryOf } from '../../site/visit.ts'
+import { FIELDS, inputOf } from './replay-form.ts'
+import { ReplayFields, type ReplayQuery } from './replay-fields.tsx'
 import { planned } from './replay-state.tsx'
 
-/** The form of a replay. With a workspace it counts what would be sent: a GET, so that the count can be repeated. */
+/** The form of a replay. With a workspace it counts the deliveries that would be sent: a GET, so that the count can be repeated. */
 export const replayNewPage: Page = {
   path: '/replays/new',
   section: 'replays',
   async show(visit) {
     const { engine, reader } = visit
-    const { text, link, canAct } = reader
-    const query = queryOf(visit, ['what', 'workspace', 'endpoint', 'from', 'to', 'rate'])
-    let problem: string | undefined
-    const plan =
-      query.workspace === undefined
-        ? undefined
-        : await engine.replays
-            .create(query.workspace, { ...inputOf(visit.query), dryRun: true })
-            .catch((error: unknown) => {
-              if (!(error instanceof EngineError) || error.code === 'not_accepted') throw error
-              problem = error.message
-              return undefined
-            })
+    const { text, link } = reader
+    const query = queryOf(visit, FIELDS)
+    const { plan, problem } = await countOf(visit, query)
     const title = text('replay.new')
+    const head = <Head title={title} crumbs={<a href={link('replays')}>{text('nav.replays')}</a>} reader={reader} />
+    if (plan?.planned === 0) return { title, main: [head, <Nothing query={query} reader={reader} />] }
+    const types = engine.eventTypes().map(({ type }) => type)
     const main = (
       <>
-        <Head title={title} crumbs={<a href={link('replays')}>{text('nav.replays')}</a>} reader={reader} />
-        {problem === undefined ? null : (
-          <div class="note bad" role="alert">
-            <Icon name="failed" />
-            <div>
-              <h2>{text('form.refused')}</h2>
-              <p>{problem}</p>
-            </div>
-          </div>
-        )}
+        {head}
+        {problem === undefined ? null : <Refusal problem={problem} reader={reader} />}
         <div class="with-aside wide-aside">
-          <form method="get" action={link('replays', 'new')} class="sec stack form">
-            <fieldset class="stack">
-              <legend>{text('replay.what')}</legend>
-              {WHATS.map((what) => (
-                <label class="check">
-                  <input type="radio" name="what" value={what} checked={what === (query.what ?? 'failed')} />
-                  <span>
-                    {text(`what.${what}`)}
-                    <br />
-                    <span class="help">{text(`what_help.${what}`)}</span>
-                  </span>
-                </label>
-              ))}
-            </fieldset>
-            <div class="cols">
-              <div class="field">
-                <label for="workspace">{text('fact.workspace')}</label>
-                <input id="workspace" name="workspace" required value={query.workspace ?? ''} />
-              </div>
-              <div class="field">
-                <label for="endpoint">
-                  {text('replay.endpoint_id')} <span class="opt">{text('form.optional')}</span>
-                </label>
-                <input id="endpoint" name="endpoint" value={query.endpoint ?? ''} />
-              </div>
-            </div>
-            <div class="cols">
-              <div class="field">
-                <label for="from">{text('replay.from')}</label>
-                <input id="from" name="from" type="datetime-local" value={query.from ?? ''} />
-              </div>
-              <div class="field">
-                <label for="to">
-                  {text('replay.to')} <span class="opt">{text('replay.to_now')}</span>
-                </label>
-                <input id="to" name="to" type="datetime-local" value={query.to ?? ''} />
-              </div>
-            </div>
-            <div class="field">
-              <label for="rate">{text('replay.rate')}</label>
-              <input id="rate" name="rate" type="number" min="1" max="10000" class="short" value={query.rate ?? ''} />
-              <p class="help">{text('replay.rate_help')}</p>
-            </div>
-            <div>
-              <button class="btn" type="submit">
-                {text(plan ? 'replay.count_again' : 'replay.count')}
-              </button>
-            </div>
-          </form>
+          <ReplayFields query={query} types={types} isCounted={plan !== undefined} reader={reader} />
           <aside aria-labelledby="h-count">
             <div class="sec stack">
               <h2 id="h-count">{text('replay.would')}</h2>
               {plan === undefined ? (
                 <p class="dim">{text('replay.not_counted')}</p>
               ) : (
-                <>
-                  <p>
-                    <span class="huge">{planned(plan, reader)}</span> {text('replay.deliveries')}
-                  </p>
-                  <p class="dim">{text('replay.until', { time: reader.times.whole(plan.until) })}</p>
-                  {canAct && plan.planned > 0 ? (
-                    <form method="post" action={link('replays')}>
-                      <FormToken reader={reader} />
-                      {Object.entries(query).map(([name, value]) =>
-                        value === undefined ? null : <input type="hidden" name={name} value={value} />,
-                      )}
-                      <button class="btn primary" type="submit">
-                        <Icon name="replay" />
-                        {text('replay.start', { n: plan.planned })}
-                      </button>
-                    </form>
-                  ) : null}
-                  <p class="help">{text('replay.keeps')}</p>
-                </>
+                <Counted plan={plan} query={query} reader={reader} />
               )}
             </div>
           </aside>
@@ -121,4 +44,94 @@ export const replayNewPage: Page = {
     )
     return { title, main }
   },
+}
+
+/** Counts in bounded reads, once the form names a workspace; a filter that is refused is said in words. */
+async function countOf({ engine, query }: Visit, { workspace }: ReplayQuery) {
+  if (workspace === undefined || query('edit') !== undefined) return {}
+  try {
+    return { plan: await engine.replays.create(workspace, { ...inputOf(query), dryRun: true }) }
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code === 'not_accepted') throw error
+    return { problem: error.message }
+  }
+}
+
+function Counted({ plan, query, reader }: { plan: ReplayPlan; query: ReplayQuery; reader: Reader }) {
+  const { text, link, canAct, times } = reader
+  const rate = Number(query.rate ?? 0)
+  return (
+    <>
+      <p>
+        <span class="huge">{planned(plan, reader)}</span> {text('replay.deliveries')}
+      </p>
+      <dl class="facts">
+        <dt>{text('fact.workspace')}</dt>
+        <dd>{query.workspace}</dd>
+        {rate > 0 ? (
+          <>
+            <dt>{text('replay.takes')}</dt>
+            <dd>{text('replay.takes_about', { span: showSpan((plan.planned / rate) * 1000, text, 2), n: rate })}</dd>
+          </>
+        ) : null}
+        <dt>{text('replay.left_out')}</dt>
+        <dd>{text('replay.left_out_what')}</dd>
+        {plan.reachesBackTo === null ? null : (
+          <>
+            <dt>{text('replay.reaches')}</dt>
+            <dd>{times.whole(plan.reachesBackTo)}</dd>
+          </>
+        )}
+        <dt>{text('replay.counted')}</dt>
+        <dd>{text('replay.until', { time: times.whole(plan.until) })}</dd>
+      </dl>
+      {canAct ? (
+        <form method="post" action={link('replays')}>
+          <FormToken reader={reader} />
+          {Object.entries(query).map(([name, value]) =>
+            value === undefined ? null : <input type="hidden" name={name} value={value} />,
+          )}
+          <button class="btn primary" type="submit">
+            <Icon name="replay" />
+            {plan.plannedMore
+              ? text('replay.start_more', { n: plan.planned })
+              : text('replay.start', { n: plan.planned })}
+          </button>
+        </form>
+      ) : null}
+      <p class="help">{text('replay.keeps')}</p>
+    </>
+  )
+}
+
+/** A count of nothing, and the ways on. */
+function Nothing({ query, reader: { text, link } }: { query: ReplayQuery; reader: Reader }) {
+  const canMiss = query.what !== 'missed' && query.endpoint !== undefined
+  return (
+    <section class="empty">
+      <div class="stack">
+        <h2>{text('replay.nothing')}</h2>
+        <p class="dim">{text('replay.nothing_why')}</p>
+      </div>
+      <div class="row">
+        {canMiss ? (
+          <a
+            class="btn primary"
+            href={link('replays', 'new', {
+              what: 'missed',
+              workspace: query.workspace,
+              endpoint: query.endpoint,
+              from: query.from,
+              to: query.to,
+            })}
+          >
+            {text('replay.count_missed')}
+          </a>
+        ) : null}
+        <a class={canMiss ? 'btn' : 'btn primary'} href={link('replays', 'new', { ...query, edit: 1 })}>
+          {text('replay.change')}
+        </a>
+      </div>
+    </section>
+  )
 }

@@ -20,6 +20,11 @@ export function JobStatus({ job, reader: { text } }: { job: ReplayJob; reader: R
   )
 }
 
+/** Deliveries that a job did not send. */
+export function skippedOf({ skipped }: ReplayJob): number {
+  return skipped.onItsWay + skipped.noLongerStored + skipped.changed
+}
+
 export function planned(
   { planned: count, plannedMore }: { planned: number; plannedMore: boolean },
   reader: Reader,

@@ -1,13 +1,14 @@
 import { allWorkspaces } from '@keepsend/engine'
 import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
+import { Bar } from '../../parts/bar.tsx'
 import { Moment } from '../../parts/moment.tsx'
 import { Pager } from '../../parts/pager.tsx'
 import { ShownUrl } from '../../parts/split.tsx'
 import { showNumber } from '../../reader/reader.ts'
 import { type Page, queryOf } from '../../site/visit.ts'
 import { urlsOf } from '../../history/urls-of.ts'
-import { JobStatus, LIVE_MS, planned } from './replay-state.tsx'
+import { JobStatus, LIVE_MS, planned, skippedOf } from './replay-state.tsx'
 
 const PAGE_ROWS = 50
 
@@ -53,6 +54,7 @@ export const replaysPage: Page = {
                 <th scope="col" class="lo">
                   {text('column.workspace')}
                 </th>
+                <th scope="col">{text('replay.progress')}</th>
                 <th scope="col" class="n">
                   {text('column.sent')}
                 </th>
@@ -83,6 +85,14 @@ export const replaysPage: Page = {
                       )}
                     </td>
                     <td class="lo dim nw">{job.workspaceId}</td>
+                    <td class="bar-cell">
+                      <Bar
+                        done={job.sent}
+                        skipped={skippedOf(job)}
+                        whole={job.planned}
+                        label={text('replay.of', { sent: job.sent, planned: planned(job, reader) })}
+                      />
+                    </td>
                     <td class="n c">{showNumber(reader, job.sent)}</td>
                     <td class="n">{planned(job, reader)}</td>
                     <td class="n d dim">

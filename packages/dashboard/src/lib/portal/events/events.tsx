@@ -4,7 +4,7 @@ import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Body } from '../../parts/json-view.tsx'
 import type { PortalPage, PortalVisit } from '../portal-visit.ts'
-import { SchemaFields } from './schema-fields.tsx'
+import { SchemaFields } from '../../parts/schema-fields.tsx'
 
 // Enough for every workspace that a person made by hand.
 const MAX_ENDPOINTS = 100

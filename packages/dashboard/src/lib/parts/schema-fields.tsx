@@ -1,5 +1,5 @@
 import type { Child } from 'hono/jsx'
-import type { Reader } from '../../reader/reader.ts'
+import type { Reader } from '../reader/reader.ts'
 
 const MAX_FIELDS = 200
 const MAX_DEPTH = 6

@@ -57,4 +57,8 @@ export const enPortal = {
   'portal.optional': 'optional',
   'portal.more_fields': { one: '{n} more field', other: '{n} more fields' },
   'portal.copy_type': 'Copy the type',
+
+  'portal.settings': 'Settings',
+  'portal.secret': 'Signing secret',
+  'portal.test': 'Test',
 } as const satisfies Readonly<Record<string, Message>>

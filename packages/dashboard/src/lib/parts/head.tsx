@@ -7,6 +7,7 @@ export function Head({
   crumbs,
   beside,
   about,
+  below,
   actions,
   reader: { text },
 }: {
@@ -15,13 +16,15 @@ export function Head({
   beside?: Child
   /** A sentence below it. */
   about?: string | undefined
+  /** What stands in place of that sentence. */
+  below?: Child
   actions?: Child
   reader: Reader
 }) {
   const heading = <h1>{title}</h1>
   return (
     <div class="head">
-      {crumbs === undefined && beside === undefined && about === undefined ? (
+      {crumbs === undefined && beside === undefined && about === undefined && below === undefined ? (
         heading
       ) : (
         <div>
@@ -39,6 +42,7 @@ export function Head({
             </div>
           )}
           {about === undefined ? null : <p class="dim">{about}</p>}
+          {below}
         </div>
       )}
       {actions === undefined ? null : <div class="acts">{actions}</div>}

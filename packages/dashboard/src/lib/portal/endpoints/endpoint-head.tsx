@@ -4,6 +4,7 @@ import type { PlainKey } from '../../language/text.ts'
 import { breakable } from '../../parts/breakable.tsx'
 import { Copy } from '../../parts/copy.tsx'
 import { Head } from '../../parts/head.tsx'
+import { Icon } from '../../parts/icon.tsx'
 import { EndpointStatus } from '../../parts/status.tsx'
 import type { PortalVisit } from '../portal-visit.ts'
 
@@ -56,4 +57,15 @@ export function EndpointHead({
       </nav>
     </>
   )
+}
+
+/** The way to a test, on the other pages of an endpoint. */
+export function SendTestLink({ endpoint, visit: { reader, may } }: { endpoint: Endpoint; visit: PortalVisit }) {
+  const { text, link } = reader
+  return may('tests:send') ? (
+    <a class="btn" href={link('endpoints', endpoint.id, 'test')}>
+      <Icon name="test" />
+      {text('endpoint.test')}
+    </a>
+  ) : null
 }

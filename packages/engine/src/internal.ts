@@ -2,6 +2,7 @@
 export { prefixOf, requestedPath } from './lib/api/server-url.ts'
 export { attemptNumber } from './lib/delivery/classify-response.ts'
 export { attemptRecords } from './lib/history/record-attempts.ts'
+export { readFilter } from './lib/filters/content-filter.ts'
 export { errorFields } from './lib/logger.ts'
 export { NO_MAINTENANCE } from './lib/maintenance.ts'
 export { ENGINE_OPTION_NAMES } from './lib/options.ts'

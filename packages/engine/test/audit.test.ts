@@ -47,6 +47,7 @@ async function world(options: Parameters<typeof rig>[0] = {}): Promise<World> {
     ...options,
   })
   const { id: endpointId } = await made.addEndpoint()
+  await made.engine.endpoints.rotateSecret('w1', endpointId)
   for (const text of ['fails', 'waits']) await made.engine.publish({ type: 'a', workspaceId: 'w1', data: { text } })
   await made.work()
   const rows = await made.rows()
@@ -114,6 +115,10 @@ const ACTS: Record<AuditVerb, { act: Act; names: readonly (keyof World['ids'] | 
   },
   'endpoint.rotate_secret': {
     act: ({ endpoints }, { endpointId }, by) => endpoints.rotateSecret('w1', endpointId, by),
+    names: ['endpointId'],
+  },
+  'endpoint.end_secret': {
+    act: ({ endpoints }, { endpointId }, by) => endpoints.endSecret('w1', endpointId, { version: 1, ...by }),
     names: ['endpointId'],
   },
   'endpoint.reveal_secrets': {

@@ -51,6 +51,7 @@ async function world() {
     logger: silentLogger,
   })
   const { endpoint } = await engine.endpoints.create('w', ENDPOINT)
+  await engine.endpoints.rotateSecret('w', endpoint.id)
   const { id: keyId } = await engine.apiKeys.create({ workspaceId: 'w', expiresInMs: 1000 })
   const { link, token } = await engine.portalLinks.create('w')
   connection.exec(`insert into keepsend_problems (endpoint_id, error_class, http_status, workspace_id, state_since,
@@ -113,6 +114,7 @@ const REQUIRED = {
   'an endpoint': { url: true, 'compatSignature.header': true },
   'an endpoint by its uid': { url: true, 'compatSignature.header': true },
   'endpoints.list': { limit: true },
+  'endpoints.endSecret': { version: true },
   'workspaces.list': { limit: true },
   'deliveries.list': { limit: true },
   'attempts.list': { limit: true },
@@ -278,6 +280,8 @@ const CALLS: Record<Owner, (world: World, options: object) => unknown> = {
     void (await engine.endpoints.pause('w', endpointId, options)),
   'endpoints.rotateSecret': async ({ engine, endpointId }, options) =>
     void (await engine.endpoints.rotateSecret('w', endpointId, options)),
+  'endpoints.endSecret': ({ engine, endpointId }, options) =>
+    engine.endpoints.endSecret('w', endpointId, { version: 1, ...options }),
   'endpoints.revealSecrets': async ({ engine, endpointId }, options) =>
     (await engine.endpoints.revealSecrets('w', endpointId, options)).length,
   'deliveries.replay': async ({ engine, failedId }, options) =>

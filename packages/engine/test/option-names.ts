@@ -9,6 +9,7 @@ import { DELIVERY_LIST_OPTIONS } from '../src/lib/deliveries/delivery-filter.ts'
 import { PAGE_OPTIONS } from '../src/lib/deliveries/delivery-list.ts'
 import { ENDPOINT_OPTIONS } from '../src/lib/endpoints/check-endpoint.ts'
 import { CHANGE_OPTIONS } from '../src/lib/endpoints/endpoint-change.ts'
+import { END_SECRET_OPTIONS } from '../src/lib/endpoints/end-secret.ts'
 import { ROTATE_OPTIONS } from '../src/lib/endpoints/endpoint-secrets.ts'
 import { ENDPOINT_LIST_OPTIONS, STATE_OPTIONS } from '../src/lib/endpoints/endpoint-store-api.ts'
 import { UPSERT_OPTIONS } from '../src/lib/endpoints/endpoints-by-uid.ts'
@@ -99,6 +100,7 @@ export const OPTION_NAMES = {
   'endpoints.resume': STATE_OPTIONS,
   'endpoints.pause': PAUSE_OPTIONS,
   'endpoints.rotateSecret': ROTATE_OPTIONS,
+  'endpoints.endSecret': END_SECRET_OPTIONS,
   'endpoints.revealSecrets': BY_OPTION,
   'deliveries.replay': BY_OPTION,
   'deliveries.retryNow': RETRY_NOW_OPTIONS,

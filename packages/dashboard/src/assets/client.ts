@@ -144,6 +144,25 @@ document.addEventListener('click', (event) => {
     if (copied || !menu.contains(clicked)) menu.removeAttribute('open')
 })
 
+document.addEventListener('input', (event) => {
+  const find = event.target as HTMLInputElement
+  if (!find.matches('[data-find]')) return
+  const wanted = find.value.trim().toLowerCase()
+  for (const one of find.closest('.tree')?.querySelectorAll<HTMLElement>(find.dataset['find'] ?? '') ?? []) {
+    one.hidden = !one.textContent?.toLowerCase().includes(wanted)
+    const group = one.closest('details')
+    if (wanted && !one.hidden && group) group.open = true
+  }
+})
+
+document.addEventListener('change', (event) => {
+  const choice = event.target as HTMLInputElement
+  if (!choice.matches('[data-in-address]')) return
+  const address = new URL(location.href)
+  address.searchParams.set(choice.name, choice.value)
+  history.replaceState(history.state, '', address)
+})
+
 document.addEventListener('change', (event) => {
   const all = event.target as HTMLInputElement
   if (!all.matches('[data-all]')) return

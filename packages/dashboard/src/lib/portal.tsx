@@ -5,6 +5,7 @@ import { createTexts } from './language/texts.ts'
 import { brandStylesheet } from './portal/brand.ts'
 import { addEntrance, expired } from './portal/enter.tsx'
 import { Frame } from './portal/frame.tsx'
+import { CUSTOMER_PREFIX } from './portal/endpoints/who-disabled.ts'
 import { type PortalOptions, checkPortalOptions } from './portal/options.ts'
 import { PORTAL_ACTIONS, PORTAL_PAGES } from './portal/pages.ts'
 import { type Customer, type PortalVisit, guarded } from './portal/portal-visit.ts'
@@ -104,7 +105,7 @@ export function createPortal(options: PortalOptions): Hono {
 function customerOf({ text: session, link }: { text: string; link: PortalLink }): Customer {
   const { id, subject, capabilities, theme, language } = link
   return {
-    name: `portal: ${subject ?? id}`.slice(0, 200),
+    name: `${CUSTOMER_PREFIX}${subject ?? id}`.slice(0, 200),
     session,
     link,
     canAct: capabilities.length > 0,

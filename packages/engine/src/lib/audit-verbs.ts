@@ -8,6 +8,7 @@ export const AUDIT_VERBS = [
   'endpoint.pause',
   'endpoint.resume',
   'endpoint.rotate_secret',
+  'endpoint.end_secret',
   'endpoint.reveal_secrets',
   'endpoint.test',
   'delivery.replay',

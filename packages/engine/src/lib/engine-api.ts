@@ -26,6 +26,7 @@ import type { IdempotencyKey } from './idempotency/idempotency.ts'
 import type { LifecycleListener, LifecycleName } from './lifecycle.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './logger.ts'
+import type { UrlCheck, UrlPolicy } from './url-policy/check-url.ts'
 import type { EngineRoutes } from './engine-routes.ts'
 import type { WorkerList } from './workers.ts'
 import type { WorkspaceList } from './workspaces/workspace-list.ts'
@@ -72,6 +73,14 @@ export interface Engine<Catalog extends EventCatalog = EventCatalog> extends Era
   readonly circuit: Readonly<CircuitOptions>
   /** The attempts that `history` records; undefined: it is off. */
   readonly recordsAttempts: 'all' | 'failed' | undefined
+  /** Waits before the second and each later attempt, in seconds, of endpoints without a schedule of their own. */
+  readonly retrySchedule: readonly number[]
+  /** Deadline of one attempt in ms, of endpoints without one of their own. */
+  readonly deadlineMs: number
+  /** Which URLs endpoints may have. */
+  readonly urlPolicy: Readonly<UrlPolicy>
+  /** Checks a URL as the creation of an endpoint does. */
+  readonly checkUrl: (url: string) => UrlCheck
   /** Whether a publish records its event: `history.events`. */
   readonly recordsEvents: boolean
   /** The paths by whose values events are found: `history.search`. */

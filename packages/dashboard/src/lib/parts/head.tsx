@@ -8,6 +8,7 @@ export function Head({
   beside,
   about,
   kind,
+  below,
   actions,
   reader: { text },
 }: {
@@ -18,13 +19,15 @@ export function Head({
   about?: string | undefined
   /** `tabbed`: tabs follow. */
   kind?: 'tabbed'
+  /** What stands in place of that sentence. */
+  below?: Child
   actions?: Child
   reader: Reader
 }) {
   const heading = <h1>{title}</h1>
   return (
     <div class={kind === undefined ? 'head' : `head ${kind}`}>
-      {crumbs === undefined && beside === undefined && about === undefined ? (
+      {crumbs === undefined && beside === undefined && about === undefined && below === undefined ? (
         heading
       ) : (
         <div>
@@ -42,6 +45,7 @@ export function Head({
             </div>
           )}
           {about === undefined ? null : <p class="dim">{about}</p>}
+          {below}
         </div>
       )}
       {actions === undefined ? null : <div class="acts">{actions}</div>}

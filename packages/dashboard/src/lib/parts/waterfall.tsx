@@ -2,6 +2,9 @@ import type { Attempt } from '@keepsend/engine'
 import type { PlainKey } from '../language/text.ts'
 import { type Reader, showDuration } from '../reader/reader.ts'
 
+/** The times of an attempt. */
+type Timed = Pick<Attempt, 'queueUs' | 'dnsUs' | 'connectUs' | 'tlsUs' | 'firstByteUs' | 'totalUs'>
+
 /** One phase of an attempt, in µs. */
 interface Phase {
   tone: string
@@ -10,7 +13,7 @@ interface Phase {
 }
 
 /** The phases of an attempt whose times are known, in their order. Where the runtime tells none, the whole is one phase. */
-function phasesOf({ queueUs, dnsUs, connectUs, tlsUs, firstByteUs, totalUs }: Attempt): Phase[] {
+function phasesOf({ queueUs, dnsUs, connectUs, tlsUs, firstByteUs, totalUs }: Timed): Phase[] {
   const known = [queueUs, dnsUs, connectUs, tlsUs, firstByteUs].reduce<number>((sum, us) => sum + (us ?? 0), 0)
   const rest = totalUs === null ? 0 : Math.max(0, totalUs - known + (queueUs ?? 0))
   const phases: Phase[] = [
@@ -25,7 +28,7 @@ function phasesOf({ queueUs, dnsUs, connectUs, tlsUs, firstByteUs, totalUs }: At
 }
 
 /** The phases in words: `look-up 7 ms, connect 24 ms`. */
-export function sayPhases(attempt: Attempt, reader: Reader): string {
+export function sayPhases(attempt: Timed, reader: Reader): string {
   return phasesOf(attempt)
     .map(({ name, us }) =>
       reader.text('phase.took', { phase: reader.text(name), span: showDuration(reader, us / 1000) }),
@@ -36,7 +39,7 @@ export function sayPhases(attempt: Attempt, reader: Reader): string {
 const WIDTH = 1000
 
 /** @param scaleUs what the whole width stands for */
-export function Waterfall({ attempt, scaleUs, reader }: { attempt: Attempt; scaleUs: number; reader: Reader }) {
+export function Waterfall({ attempt, scaleUs, reader }: { attempt: Timed; scaleUs: number; reader: Reader }) {
   let x = 0
   const bars = phasesOf(attempt).map(({ tone, us }) => {
     // Never thinner than can be seen.
@@ -80,8 +83,24 @@ export function WaterfallLegend({ reader: { text } }: { reader: Reader }) {
   )
 }
 
+/** The legend of one attempt: its phases, and how long each took. */
+export function WaterfallPhases({ attempt, reader }: { attempt: Timed; reader: Reader }) {
+  const { text } = reader
+  const names = new Map(LEGEND)
+  return (
+    <ul class="legend">
+      {phasesOf(attempt).map(({ tone, name, us }) => (
+        <li>
+          <span class={`sw ${tone}`} />
+          {text('phase.took', { phase: text(names.get(tone) ?? name), span: showDuration(reader, us / 1000) })}
+        </li>
+      ))}
+    </ul>
+  )
+}
+
 /** The scale that a number of attempts share, in µs: the slowest, rounded up to 1, 1.5, 2, 3 or 5 times a power of ten. */
-export function scaleOf(attempts: readonly Attempt[]): number {
+export function scaleOf(attempts: readonly Timed[]): number {
   const slowest = Math.max(1000, ...attempts.map(({ queueUs, totalUs }) => (queueUs ?? 0) + (totalUs ?? 0)))
   const power = 10 ** Math.floor(Math.log10(slowest))
   return power * ([1, 1.5, 2, 3, 5, 10].find((times) => slowest <= times * power) ?? 10)

@@ -1,7 +1,7 @@
 import type { PortalCapability, PortalLink } from '@keepsend/engine'
-import { forbiddenPage } from '../site/problem-page.tsx'
 import type { Viewer } from '../site/site.tsx'
 import type { Action, Page, Sent, Shown, Visit } from '../site/visit.ts'
+import { notAllowed } from './not-allowed.tsx'
 
 /** A customer who came by a link. */
 export interface Customer extends Viewer {
@@ -35,8 +35,7 @@ export function guarded(action: PortalAction): Action<PortalVisit> {
     path: action.path,
     section: 'endpoints',
     async act(sent) {
-      const { may, reader } = sent
-      return may(action.needs) ? action.act(sent) : forbiddenPage({ title: reader.text('read_only.title'), reader })
+      return sent.may(action.needs) ? action.act(sent) : notAllowed(sent.reader)
     },
   }
 }

@@ -178,10 +178,8 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
   app.get('/assets/:name', serveAsset)
   parts.first?.(app, serveOpenly)
   for (const page of parts.pages) {
-    // Links to the first page have a slash at their end, which makes another path below a mount path.
-    const paths = page.path === '/' ? ['/', '/:nothing{$}'] : [page.path]
     // An action is not cut off: a test event may take as long as its endpoint.
-    app.on('GET', paths, (c) => serve(c, page, async (visit) => inTime(Promise.resolve(page.show(visit)))))
+    app.get(page.path, (c) => serve(c, page, async (visit) => inTime(Promise.resolve(page.show(visit)))))
   }
   app.post('*', bodyLimit({ maxSize: MAX_FORM_BYTES }))
   app.post('/preferences', (c) =>

@@ -27,6 +27,25 @@ describe('rotation', () => {
     verify(sender.requests[1], last)
   })
 
+  it('can be ended: the old secret signs nothing more, and the current one cannot be ended', async () => {
+    const { addEndpoint, engine, work, sender } = await rig()
+    const { id } = await addEndpoint()
+    const { secret } = await engine.endpoints.rotateSecret('w1', id)
+    for (const version of [3, 0, 1.5, Number.NaN, 2 ** 40])
+      await expect(engine.endpoints.endSecret('w1', id, { version })).rejects.toMatchObject({ code: 'not_found' })
+    await expect(engine.endpoints.endSecret('w1', id, { version: 1, scheme: 'v1a' })).rejects.toThrow('no active v1a')
+    await expect(engine.endpoints.endSecret('w2', id, { version: 1 })).rejects.toMatchObject({ code: 'not_found' })
+    await expect(engine.endpoints.endSecret('w1', id, { version: 2 })).rejects.toMatchObject({ code: 'conflict' })
+
+    const ends = [1, 2].map(() => engine.endpoints.endSecret('w1', id, { version: 1 }))
+    expect((await Promise.allSettled(ends)).map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    expect(await engine.endpoints.secrets('w1', id)).toMatchObject([{ secret, version: 2 }])
+    await engine.publish(event)
+    await work()
+    expect(sender.requests[0]?.headers['webhook-signature']?.split(' ')).toHaveLength(1)
+    verify(sender.requests[0], secret)
+  })
+
   it('leaves the old secret active for 24 hours or a given time up to 7 days, and never extends it', async () => {
     const { addEndpoint, engine } = await rig()
     const { id } = await addEndpoint()

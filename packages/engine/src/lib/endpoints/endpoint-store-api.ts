@@ -1,6 +1,7 @@
 import type { OptionNames, OptionsOf } from '@keepsend/outbox/internal'
 import { type ActingOption, BY_OPTION, type ByOption } from '../audit/action.ts'
 import type { ChangeOptions } from './endpoint-change.ts'
+import type { EndSecretOptions } from './end-secret.ts'
 import type { EndpointSecret, RotateOptions } from './endpoint-secrets.ts'
 import type { Endpoint, EndpointInput } from './endpoint.ts'
 import type { EventMatch, UnplacedEvent } from './match-event.ts'
@@ -69,6 +70,12 @@ export interface EndpointStore {
    * eleventh is refused as `conflict`, because dropping the oldest would break receivers that still use it.
    */
   rotateSecret(workspaceId: string, id: string, options?: RotateOptions): Promise<EndpointSecret>
+  /**
+   * Ends an old secret before its time: it signs no further request.
+   *
+   * @throws {EngineError} `not_found` if no active secret has this version, `conflict` for the current one
+   */
+  endSecret(workspaceId: string, id: string, options: EndSecretOptions): Promise<void>
   /**
    * Whether the endpoint would get this event, and if not, which of its types, channels and filter is the reason. Publishes nothing.
    *

@@ -7,6 +7,7 @@ import type { CheckUrl } from '../url-policy/check-url.ts'
 import { ENDPOINT_LIST_OPTIONS, type EndpointsById } from './endpoint-store-api.ts'
 import { checkCredentials, sealCredentials } from './endpoint-credentials.ts'
 import { sealHeaders } from './endpoint-headers.ts'
+import { END_SECRET_OPTIONS, endSecret } from './end-secret.ts'
 import { ROTATE_OPTIONS, createEndpointSecrets } from './endpoint-secrets.ts'
 import { checkEndpoint } from './check-endpoint.ts'
 import { checkEventVersion } from './event-version.ts'
@@ -215,6 +216,12 @@ export function createEndpointStore(
       const secret = await endpointSecrets.rotate(await get(workspaceId, id), { ...options, acting })
       onChange(id, workspaceId)
       return secret
+    },
+
+    async endSecret(workspaceId, id, options) {
+      checkNames('endpoints.endSecret', END_SECRET_OPTIONS, options)
+      await endSecret(deps, await get(workspaceId, id), options)
+      onChange(id, workspaceId)
     },
 
     async matchEvent(workspaceId, id, event) {

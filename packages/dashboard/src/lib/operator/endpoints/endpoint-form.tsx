@@ -1,4 +1,5 @@
 import { type Endpoint, EngineError, type Engine } from '@keepsend/engine'
+import { UrlField } from '../../endpoint/url-field.tsx'
 import { FormToken } from '../../parts/form-token.tsx'
 import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
@@ -99,7 +100,7 @@ function form({ typed, engine, endpoint, problem, reader }: FormParts): Shown {
               <input id="workspace" name="workspace" required maxlength={255} value={typed.workspace} />
             </div>
           )}
-          <UrlField value={typed.url} reader={reader} />
+          <UrlField engine={engine} value={typed.url} reader={reader} />
           <div class="field">
             <label for="description">
               {text('fact.description')} <span class="opt">{text('form.optional')}</span>
@@ -127,33 +128,4 @@ function form({ typed, engine, endpoint, problem, reader }: FormParts): Shown {
     </>
   )
   return { title, main }
-}
-
-function UrlField({ value, reader: { text } }: { value: string; reader: Reader }) {
-  return (
-    <div class="field">
-      <label for="url">URL</label>
-      <input
-        id="url"
-        name="url"
-        type="url"
-        required
-        inputmode="url"
-        autocomplete="off"
-        spellcheck={false}
-        value={value}
-        placeholder="https://example.com/webhooks"
-        aria-describedby="url-rules"
-      />
-      <ul class="rules" id="url-rules">
-        {(['https', 'public', 'port', 'credentials'] as const).map((rule) => (
-          <li data-rule={rule}>
-            <Icon name="dot" />
-            <Icon name="check" />
-            <span>{text(`url.${rule}`)}</span>
-          </li>
-        ))}
-      </ul>
-    </div>
-  )
 }

@@ -1,0 +1,49 @@
+import type { Engine } from '@keepsend/engine'
+import { FieldProblem, described } from '../parts/field.tsx'
+import { Icon } from '../parts/icon.tsx'
+import type { Reader } from '../reader/reader.ts'
+import { urlRulesOf } from './url-rules.ts'
+
+/** The URL of an endpoint, with the rules for it. */
+export function UrlField({
+  engine,
+  value,
+  problem,
+  reader,
+}: {
+  engine: Engine
+  value: string
+  problem?: string | undefined
+  reader: Reader
+}) {
+  const { text } = reader
+  return (
+    <div class="field">
+      <label for="url">URL</label>
+      <input
+        id="url"
+        name="url"
+        type="url"
+        required
+        inputmode="url"
+        autocomplete="off"
+        spellcheck={false}
+        value={value}
+        placeholder="https://example.com/webhooks"
+        {...described('url', { problem, by: 'url-rules' })}
+      />
+      <FieldProblem id="url" problem={problem} />
+      <ul class="rules" id="url-rules">
+        {urlRulesOf(engine, value, reader).map(({ said, holds }) => (
+          <li class={holds === undefined ? undefined : holds ? 'yes' : 'no'}>
+            <Icon name={holds === undefined ? 'dot' : holds ? 'check' : 'x'} />
+            <span>
+              {said}
+              {holds === undefined ? null : <span class="sr">{text(holds ? 'url.holds' : 'url.fails')}</span>}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </div>
+  )
+}

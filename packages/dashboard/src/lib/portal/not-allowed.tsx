@@ -1,0 +1,26 @@
+import type { PortalCapability } from '@keepsend/engine'
+import type { Reader } from '../reader/reader.ts'
+import { MiddlePage } from '../site/problem-page.tsx'
+import type { Shown } from '../site/visit.ts'
+import type { PortalPage } from './portal-visit.ts'
+
+/** The answer to what the link does not allow. */
+export function notAllowed({ text, link }: Reader): Shown {
+  const title = text('portal.not_allowed')
+  const way = (
+    <a class="btn primary" href={link()}>
+      {text('portal.your_endpoints')}
+    </a>
+  )
+  const main = (
+    <MiddlePage title={title} way={way}>
+      <p>{text('portal.not_allowed_why')}</p>
+    </MiddlePage>
+  )
+  return { title, main, status: 403 }
+}
+
+/** A page that only a link with the capability shows: one of which nothing but the form is of use. */
+export function pageNeeding(needs: PortalCapability, page: PortalPage): PortalPage {
+  return { ...page, show: (visit) => (visit.may(needs) ? page.show(visit) : notAllowed(visit.reader)) }
+}

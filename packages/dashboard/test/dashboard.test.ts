@@ -160,3 +160,21 @@ it('answers the address with a slash at its end by the one without, and every ad
     html: expect.stringContaining(`class="btn primary" href="${MOUNT}"`),
   })
 })
+
+it('compresses its pages and its stylesheet for who accepts that, and for nobody else', async () => {
+  const { request } = await openDashboard()
+  const html = await (await request(MOUNT)).text()
+  const stylesheet = /<link rel="stylesheet" href="([^"]+)"/.exec(html)?.[1] ?? ''
+  for (const path of [MOUNT, stylesheet]) {
+    const response = await request(path, { headers: { 'accept-encoding': 'gzip, br' } })
+    expect([response.headers.get('content-encoding'), response.headers.get('vary')]).toEqual([
+      'gzip',
+      'Accept-Encoding',
+    ])
+    const plain = await request(path)
+    expect([plain.headers.get('content-encoding'), plain.headers.get('vary')]).toEqual([null, 'Accept-Encoding'])
+    const bytes = await new Response(response.body?.pipeThrough(new DecompressionStream('gzip'))).text()
+    // Only the token of the forms differs.
+    expect(bytes.replace(/[0-9a-f]{128}/g, '')).toBe((await plain.text()).replace(/[0-9a-f]{128}/g, ''))
+  }
+})

@@ -10,6 +10,7 @@ import type { PlainKey, Text } from '../language/text.ts'
 import { type Preferences, preferencesOf, storePreferences } from '../reader/preferences.ts'
 import { type Reader, createLink } from '../reader/reader.ts'
 import { createTimes } from '../reader/times.ts'
+import { compressWhereNeeded } from './compress.ts'
 import { mountPath } from './mount.ts'
 import { FailurePage, forbiddenPage, noPage } from './problem-page.tsx'
 import type { Action, Page, Sent, Shown, Visit } from './visit.ts'
@@ -175,6 +176,7 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
       return work(known.reader)
     })
 
+  app.use(compressWhereNeeded())
   app.get('/assets/:name', serveAsset)
   parts.first?.(app, serveOpenly)
   for (const page of parts.pages) {
@@ -202,7 +204,8 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
   app.get('*', async (c) => {
     // Routers tell `/webhooks/` from `/webhooks`.
     const { pathname, search } = new URL(c.req.url)
-    if (/[^/]\/$/.test(pathname)) return c.redirect(prefixOf(c) + pathname.slice(0, -1) + search, 308)
+    // A path that begins with two slashes would name another host.
+    if (/^\/(?!\/).*[^/]\/$/.test(pathname)) return c.redirect(prefixOf(c) + pathname.slice(0, -1) + search, 308)
     return serve(c, { path: '*', section: undefined }, ({ reader }) => noPage(reader))
   })
 

@@ -89,7 +89,7 @@ it('refuses to start without authorize', async () => {
 describe('the form of an API key', () => {
   it('offers the scopes that a key has by default, and no other is chosen', async () => {
     const { page } = await withDelivery()
-    const { html } = await page(`${MOUNT}/workspaces/w1`)
+    const { html } = await page(`${MOUNT}/workspaces/w1/keys`)
     const chosen = [...html.matchAll(/name="scopes" value="([^"]+)" checked/g)].map(([, scope]) => scope)
     expect(chosen).toEqual(DEFAULT_SCOPES)
   })

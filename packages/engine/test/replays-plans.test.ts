@@ -67,7 +67,7 @@ it.each<[ReplayInput['what'], boolean]>([
   made.statements()
   const job = await made.engine.replays.create('w1', { what, endpointId: id } as ReplayInput)
   expect(job.planned).toBe(what === 'missed' ? OWN + 10 : OWN)
-  await made.engine.worker.stepReplays()
+  await made.engine.worker.stepReplays({ batch: 250 })
   const statements = made.statements()
   expect((await made.engine.replays.get('w1', job.id)).sent).toBe(job.planned)
   expect(statements.length).toBeGreaterThan(8)

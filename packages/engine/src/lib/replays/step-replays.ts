@@ -11,7 +11,7 @@ import type { replays } from '../sqlite/tables.ts'
 export interface StepReplaysOptions {
   /** Jobs that one call steps: 1–100. @default 10 */
   limit?: number | undefined
-  /** Deliveries of an endpoint that wait at most because of replays: 2–1,000. @default 250 */
+  /** Deliveries of an endpoint that wait at most because of replays: 2–1,000. @default 100 */
   batch?: number | undefined
   /** How often it is called, in ms: 1–60,000. A job with a rate catches up on this much time. @default 1000 */
   everyMs?: number | undefined
@@ -39,7 +39,7 @@ export interface StepDeps extends SourceDeps {
 // Between two steps of a job.
 const APART_MS = 100
 // Until a job looks again whose endpoint has no room.
-const BUSY_MS = 500
+const BUSY_MS = 150
 // Reads of one job in a call, each of a bounded number of rows.
 const MAX_READS = 20
 // Endpoints of a job that are in work together: while one of them takes nothing, the others go on.
@@ -53,7 +53,7 @@ type Job = typeof replays.$inferSelect & { now: number }
  */
 export async function stepReplays(deps: StepDeps, options: StepReplaysOptions = {}): Promise<StepReplaysResult> {
   checkNames('engine.worker.stepReplays', STEP_REPLAYS_OPTIONS, options)
-  const { limit = 10, batch = 250, everyMs = 1000 } = options
+  const { limit = 10, batch = 100, everyMs = 1000 } = options
   checkBounds('limit', limit, 1, 100)
   checkBounds('batch', batch, 2, 1000)
   checkBounds('everyMs', everyMs, 1, 60_000)

@@ -18,7 +18,7 @@ export interface SignIn {
 }
 
 /**
- * A sign-in for development: a link with a secret that sets a cookie. It knows no users, and whoever has the link is the operator.
+ * A sign-in for development: a link with a secret that sets a cookie. It knows no users: everybody with the link is the operator.
  *
  * @param secret undefined or empty signs nobody in
  * @param to where the link leads

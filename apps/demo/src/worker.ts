@@ -14,7 +14,7 @@ export interface Env {
   KEEPSEND_SECRET_KEY: string
   /** A secret: `wrangler secret put SETUP_SECRET`. */
   SETUP_SECRET?: string
-  /** A secret: whoever knows it may open the operator's dashboard, at `/admin/sign-in/<secret>`. Without it nobody may. */
+  /** A secret: opens the operator's dashboard, at `/admin/sign-in/<secret>`. Without it the dashboard is closed. */
   SIGN_IN_SECRET?: string
 }
 

@@ -1,7 +1,7 @@
 import { type Endpoint, type Engine, allWorkspaces } from '@keepsend/engine'
 import type { Customer } from './cast.ts'
 
-/** What somebody does during the day. */
+/** An action of somebody during the day. */
 export interface Scene {
   minutesAgo: number
   play(): Promise<unknown>

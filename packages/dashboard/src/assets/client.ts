@@ -64,7 +64,7 @@ let timer = 0
 function live(): void {
   clearTimeout(timer)
   const every = Number(main()?.dataset['live'] ?? 0)
-  if (every) timer = window.setTimeout(look, every * (1 + failures))
+  if (every) timer = window.setTimeout(() => void look(), every * (1 + failures))
 }
 
 async function look(): Promise<void> {

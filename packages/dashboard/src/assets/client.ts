@@ -2,7 +2,7 @@
 import { Idiomorph } from 'idiomorph'
 
 const page = document.documentElement.dataset
-const one = <E extends HTMLElement>(selector: string): E | null => document.querySelector<E>(selector)
+const one = (selector: string): HTMLElement | null => document.querySelector(selector)
 const main = (): HTMLElement | null => one('main')
 
 /** Copies `data-copy`, or else the text beside the button. Where there is no clipboard the text is selected, or the link followed. */

@@ -8,15 +8,15 @@ type TestEngine = Awaited<ReturnType<typeof createTestEngine>>
 /** Counts the statements of an engine since the last call. */
 function counted({ db }: TestEngine): () => number {
   let count = 0
-  const { run, atomic } = db
+  const direct = { ...db }
   Object.assign(db, {
-    run: (...all: Parameters<typeof run>) => {
+    run: (statement: Parameters<typeof db.run>[0]) => {
       count++
-      return run(...all)
+      return direct.run(statement)
     },
-    atomic: (all: Parameters<typeof atomic>[0]) => {
+    atomic: (all: Parameters<typeof db.atomic>[0]) => {
       count += all.length
-      return atomic(all)
+      return direct.atomic(all)
     },
   })
   return () => {

@@ -2,7 +2,7 @@
 import { Idiomorph } from 'idiomorph'
 
 const page = document.documentElement.dataset
-const one = <E extends HTMLElement>(selector: string): E | null => document.querySelector<E>(selector)
+const one = (selector: string): HTMLElement | null => document.querySelector(selector)
 const main = (): HTMLElement | null => one('main')
 
 /** Copies `data-copy`, or else the text beside the button. Where there is no clipboard the text is selected, or the link followed. */
@@ -64,7 +64,7 @@ let timer = 0
 function live(): void {
   clearTimeout(timer)
   const every = Number(main()?.dataset['live'] ?? 0)
-  if (every) timer = window.setTimeout(look, every * (1 + failures))
+  if (every) timer = window.setTimeout(() => void look(), every * (1 + failures))
 }
 
 async function look(): Promise<void> {

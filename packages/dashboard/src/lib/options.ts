@@ -1,7 +1,7 @@
 import type { Engine } from '@keepsend/engine'
 import type { Context } from 'hono'
-import { checkPath, checkUrl } from './portal/options.ts'
 import type { Messages } from './language/text.ts'
+import { checkPath, checkUrl } from './site/addresses.ts'
 
 /** Who reads the dashboard. */
 export interface Operator {

@@ -1,5 +1,6 @@
 import type { Engine } from '@keepsend/engine'
 import type { Messages } from '../language/text.ts'
+import { checkPath, checkUrl } from '../site/addresses.ts'
 import { type Brand, checkBrand } from './brand.ts'
 
 export interface PortalOptions {
@@ -55,18 +56,4 @@ export function checkPortalOptions(options: PortalOptions): void {
       throw new TypeError(`frameAncestors must be origins such as https://app.example.com; found ${origin}`)
   }
   if (brand) checkBrand(brand)
-}
-
-/** @throws {TypeError} if it is no path */
-export function checkPath(basePath: string | undefined): void {
-  if (basePath !== undefined && !/^(\/[\w.~%-]+)*$/.test(basePath))
-    throw new TypeError(
-      `basePath must be a path such as /admin/webhooks, without a slash at its end; found ${basePath}`,
-    )
-}
-
-/** Checks an address that becomes a link. @throws {TypeError} */
-export function checkUrl(name: string, url: string | undefined): void {
-  if (url !== undefined && !/^https?:\/\//.test(url) && !/^\/(?!\/)/.test(url))
-    throw new TypeError(`${name} must be an http or https address, or a path; found ${url.slice(0, 100)}`)
 }

@@ -1,5 +1,5 @@
 import type { Engine, PortalLink, PortalLinkOptions } from '@keepsend/engine'
-import { checkUrl } from './options.ts'
+import { checkUrl } from '../site/addresses.ts'
 
 export interface CreatePortalLinkOptions extends PortalLinkOptions {
   engine: Engine

@@ -51,6 +51,13 @@ export function showRelative({ now, text }: Reader, ms: number): string {
     : text('time.in', { span: showSpan(ms - now, text) })
 }
 
+const DAY_MS = 86_400_000
+
+/** `14:30`, or `6 Oct, 14:30` where that is longer ago than a day. */
+export function showSince({ now, times }: Reader, ms: number): string {
+  return now - ms < DAY_MS ? times.minute(ms) : `${times.day(ms)}, ${times.minute(ms)}`
+}
+
 /** `4 min 12 s` until a time. */
 export function showUntil({ now, text }: Reader, ms: number): string {
   return showSpan(ms - now, text, 2)

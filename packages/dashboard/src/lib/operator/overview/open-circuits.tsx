@@ -2,7 +2,7 @@ import type { Endpoint } from '@keepsend/engine'
 import { Moment } from '../../parts/moment.tsx'
 import { ShownUrl } from '../../parts/split.tsx'
 import { showSpan } from '../../reader/durations.ts'
-import type { Reader } from '../../reader/reader.ts'
+import { type Reader, showSince } from '../../reader/reader.ts'
 
 /** The endpoints with problems whose circuit is open; nothing while there is none. */
 export function OpenCircuits({
@@ -31,7 +31,13 @@ export function OpenCircuits({
             <span class="sub nw">
               {failingSince === null
                 ? ''
-                : text.rich('problems.since', { time: <Moment at={failingSince} reader={reader} /> })}
+                : text.rich('problems.since', {
+                    time: (
+                      <Moment at={failingSince} reader={reader}>
+                        {showSince(reader, failingSince)}
+                      </Moment>
+                    ),
+                  })}
             </span>
           </li>
         ))}

@@ -8,7 +8,7 @@ import { Icon } from '../../parts/icon.tsx'
 import { Moment } from '../../parts/moment.tsx'
 import { Pager } from '../../parts/pager.tsx'
 import { ShownUrl } from '../../parts/split.tsx'
-import { type Reader, showNumber } from '../../reader/reader.ts'
+import { type Reader, showNumber, showSince } from '../../reader/reader.ts'
 import { type Page, queryOf } from '../../site/visit.ts'
 import { problemName } from './problem-name.ts'
 
@@ -179,7 +179,13 @@ function Row({
         <Moment at={problem.lastSeenAt} reader={reader} />
         <br />
         <span class="sub">
-          {text.rich('problems.since', { time: <Moment at={problem.firstSeenAt} reader={reader} /> })}
+          {text.rich('problems.since', {
+            time: (
+              <Moment at={problem.firstSeenAt} reader={reader}>
+                {showSince(reader, problem.firstSeenAt)}
+              </Moment>
+            ),
+          })}
         </span>
       </td>
       <td class="n f">

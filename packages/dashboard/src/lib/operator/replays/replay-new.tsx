@@ -71,7 +71,12 @@ function Counted({ plan, query, reader }: { plan: ReplayPlan; query: ReplayQuery
         {rate > 0 ? (
           <>
             <dt>{text('replay.takes')}</dt>
-            <dd>{text('replay.takes_about', { span: showSpan((plan.planned / rate) * 1000, text, 2), n: rate })}</dd>
+            <dd>
+              {text('replay.takes_about', {
+                span: showSpan(Math.max(1000, (plan.planned / rate) * 1000), text, 2),
+                n: rate,
+              })}
+            </dd>
           </>
         ) : null}
         <dt>{text('replay.left_out')}</dt>

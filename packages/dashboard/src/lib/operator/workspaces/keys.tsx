@@ -92,8 +92,14 @@ function Keys({ keys, workspaceId, reader }: { keys: readonly ApiKey[]; workspac
               <CopiedIdent id={id} label={text('copy.id')} />
             </td>
             <td class="fill tx e xs mono">{scopes.join(', ')}</td>
-            <td class="n b">{lastUsedAt === null ? text('keys.never') : <Moment at={lastUsedAt} reader={reader} />}</td>
-            <td class="n c">{expiresAt === null ? text('keys.never') : <Moment at={expiresAt} reader={reader} />}</td>
+            <td class="n b">
+              <span class="sm-only">{text('keys.used')} </span>
+              {lastUsedAt === null ? text('keys.never') : <Moment at={lastUsedAt} reader={reader} />}
+            </td>
+            <td class="n c">
+              <span class="sm-only">{text('links.ends')} </span>
+              {expiresAt === null ? text('keys.never') : <Moment at={expiresAt} reader={reader} />}
+            </td>
             <td class="n f">
               {canAct ? (
                 <form class="row end" method="post" action={link('workspaces', workspaceId, 'keys', id)}>

@@ -1,0 +1,13 @@
+/** @throws {TypeError} if it is no path */
+export function checkPath(basePath: string | undefined): void {
+  if (basePath !== undefined && !/^(\/[\w.~%-]+)*$/.test(basePath))
+    throw new TypeError(
+      `basePath must be a path such as /admin/webhooks, without a slash at its end; found ${basePath}`,
+    )
+}
+
+/** Checks an address that becomes a link. @throws {TypeError} */
+export function checkUrl(name: string, url: string | undefined): void {
+  if (url !== undefined && !/^https?:\/\//.test(url) && !/^\/(?!\/)/.test(url))
+    throw new TypeError(`${name} must be an http or https address, or a path; found ${url.slice(0, 100)}`)
+}

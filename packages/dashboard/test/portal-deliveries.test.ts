@@ -1,3 +1,5 @@
+import { createEngine, createKeyRing } from '@keepsend/engine'
+import { sqlText } from '@keepsend/outbox/internal'
 import { createTestEngine } from '@keepsend/testing'
 import { describe, expect, it, vi } from 'vitest'
 import { PORTAL, openPortal } from './open-portal.ts'
@@ -238,7 +240,6 @@ describe('the page of a delivery', () => {
 
   it('hides texts that may name hosts of the sender', async () => {
     const { engine, page, id } = await withEndpoint({ answers: [500] })
-    const { sqlText } = await import('@keepsend/outbox/internal')
     await engine.db.run(
       sqlText`update pending_events set last_status = null, last_error = 'egress_proxy: proxy-7.internal refused'`,
     )
@@ -310,14 +311,11 @@ describe('sending again', () => {
 
 describe('without history', () => {
   it('the pages show the last error and the status, and say that attempts are not recorded', async () => {
-    const { createEngine } = await import('@keepsend/engine')
     const test = await createTestEngine()
     const bare = createEngine({
       db: test.db,
       queue: { send: async () => {} },
-      secrets: (await import('@keepsend/engine')).createKeyRing([
-        { id: 'test', key: Buffer.alloc(32, 'keepsend').toString('base64') },
-      ]),
+      secrets: createKeyRing([{ id: 'test', key: Buffer.alloc(32, 'keepsend').toString('base64') }]),
     })
     const { page, at, id } = await withEndpoint({ answers: [401], engine: { ...test, ...bare, worker: test.worker } })
     const list = await page(at)

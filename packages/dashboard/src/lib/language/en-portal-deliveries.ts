@@ -53,7 +53,7 @@ export const enPortalDeliveries = {
   'portal.failed_between': 'From {from} to {to} each request to your server failed.',
   'portal.disabled_at': 'It is disabled since {time}.',
   'portal.collects': 'New events wait too, until {time}. Events after that are not collected.',
-  'portal.ask_to_enable': 'Ask {sender} to enable it.',
+  'portal.ask_sender': 'Ask {sender} to enable it.',
   'portal.back_in_steps': 'The way back',
   'portal.step_answer': 'Make the server answer',
   'portal.step_2xx': 'Let it answer with 200 or 204.',

@@ -13,13 +13,13 @@ interface DisabledParts {
   endpoint: Endpoint
   state: EndpointState
   /** Whether the sender's people disabled it: then they enable it. */
-  isByHost: boolean
+  isBySender: boolean
   visit: PortalVisit
 }
 
 /** Why an endpoint is disabled, how much waits for it, and the way back. */
 export function Disabled(parts: DisabledParts) {
-  const { endpoint, state, isByHost, visit } = parts
+  const { endpoint, state, isBySender, visit } = parts
   const { engine, reader, sender } = visit
   const { text, times } = reader
   const { disabledAt } = endpoint
@@ -33,14 +33,14 @@ export function Disabled(parts: DisabledParts) {
         {disabledAt === null ? null : (
           <p>{text('portal.collects', { time: times.whole(disabledAt + engine.maxAgeMs) })}</p>
         )}
-        {isByHost ? <p>{text('portal.ask_to_enable', { sender })}</p> : null}
+        {isBySender ? <p>{text('portal.ask_sender', { sender })}</p> : null}
       </Note>
-      {isByHost ? null : <Steps {...parts} />}
+      {isBySender ? null : <Steps {...parts} />}
     </>
   )
 }
 
-function titleOf({ endpoint, isByHost, visit: { reader, sender } }: DisabledParts): string {
+function titleOf({ endpoint, isBySender, visit: { reader, sender } }: DisabledParts): string {
   const { text } = reader
   const { disabledReason, disabledAt, failingSince } = endpoint
   if (disabledReason === 'failing')
@@ -49,7 +49,7 @@ function titleOf({ endpoint, isByHost, visit: { reader, sender } }: DisabledPart
       : text('portal.disabled_failing', { span: showSpan(disabledAt - failingSince, text) })
   if (disabledReason === 'gone' || disabledReason === 'receiver_requested')
     return text(`portal.disabled_${disabledReason}`)
-  return isByHost ? text('portal.disabled_by_sender', { sender }) : text('portal.disabled_by_you')
+  return isBySender ? text('portal.disabled_by_sender', { sender }) : text('portal.disabled_by_you')
 }
 
 function whyOf({ endpoint: { disabledReason, disabledAt, failingSince }, visit: { reader } }: DisabledParts): Child {

@@ -1,15 +1,16 @@
 import type { Endpoint } from '@keepsend/engine'
 import { Icon } from '../../parts/icon.tsx'
 import { EndpointHead } from '../endpoints/endpoint-head.tsx'
+import { isDisabledBySender } from '../endpoints/who-disabled.ts'
 import type { PortalPage, PortalVisit } from '../portal-visit.ts'
 import { type AgainJobs, againJobsOf } from './again-jobs.ts'
 import { AgainDone, AgainProgress } from './again-progress.tsx'
 import { DeliveryList, hasNone, listOf } from './delivery-list.tsx'
 import { Disabled } from './endpoint-disabled.tsx'
-import { disabledByHost, rotatedBefore } from './endpoint-audit.ts'
 import { EndpointNote } from './endpoint-note.tsx'
 import { type EndpointState, stateOf } from './endpoint-state.ts'
 import { FirstSteps } from './first-steps.tsx'
+import { rotatedBefore } from './rotated-before.ts'
 
 const LIVE_MS = 5000
 const REFRESH_S = 5
@@ -39,7 +40,12 @@ export const portalEndpointPage: PortalPage = {
         />
         <Again jobs={jobs} reader={reader} />
         {isDisabled ? (
-          <Disabled endpoint={endpoint} state={state} isByHost={await disabledByHost(visit, endpoint)} visit={visit} />
+          <Disabled
+            endpoint={endpoint}
+            state={state}
+            isBySender={await isDisabledBySender(visit, endpoint)}
+            visit={visit}
+          />
         ) : (
           <EndpointNote
             endpoint={endpoint}

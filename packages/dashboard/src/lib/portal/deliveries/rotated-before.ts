@@ -2,21 +2,9 @@ import type { Endpoint } from '@keepsend/engine'
 import type { PortalVisit } from '../portal-visit.ts'
 import type { EndpointState } from './endpoint-state.ts'
 
-/** How the audit names a customer, before what the link says about them. */
-const CUSTOMER = 'portal: '
 // The longest overlap of two secrets that the portal offers.
 const SHORTLY_MS = 7 * 86_400_000
 const REFUSALS = [401, 403]
-
-/** Whether somebody of the sender disabled the endpoint, and no customer of the portal. */
-export async function disabledByHost(
-  { engine, workspaceId }: PortalVisit,
-  { id: endpointId, status, disabledReason }: Endpoint,
-): Promise<boolean> {
-  if (status !== 'disabled' || disabledReason !== 'manual') return false
-  const { rows } = await engine.audit.list(workspaceId, { endpointId, verb: 'endpoint.disable', limit: 1 })
-  return rows[0]?.by?.startsWith(CUSTOMER) !== true
-}
 
 /** When the signing secret was changed, if that was shortly before the endpoint began to refuse requests. */
 export async function rotatedBefore(

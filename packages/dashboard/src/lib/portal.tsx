@@ -57,7 +57,7 @@ export function createPortal(options: PortalOptions): Hono {
       error instanceof EngineError && (error.code === 'not_found' || error.code === 'not_retained')
         ? notFound(reader)
         : shownError(error, reader),
-    async render(content, { title }, { reader, viewer, section, here }) {
+    async render(content, { title, refreshS }, { reader, viewer, section, here }) {
       const { theme, keys } = reader.preferences
       const workspace = viewer && (await options.workspaceName?.(viewer.link.workspaceId))
       const host = { sender, logo: brand.logo, returnUrl: viewer?.link.returnUrl ?? returnUrl, workspace, hasEvents }
@@ -70,6 +70,8 @@ export function createPortal(options: PortalOptions): Hono {
         asset: (asset) => reader.link('assets', asset),
         brand: stylesheet === undefined ? undefined : reader.link('brand.css', { v: fingerprint(stylesheet) }),
         skip: reader.text('skip'),
+        copied: reader.text('copy.done'),
+        refreshS,
         children: (
           <Frame host={host} section={section} isCustomer={viewer !== undefined} here={here} reader={reader}>
             {content}

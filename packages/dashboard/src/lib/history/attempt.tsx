@@ -1,7 +1,8 @@
 import type { Attempt } from '@keepsend/engine'
+import { shownText, statusName } from './errors.ts'
 import { Body } from '../parts/json-view.tsx'
 import { sayPhases } from '../parts/waterfall.tsx'
-import { type Reader, showDuration } from '../reader/reader.ts'
+import { type Reader, type Reads, showDuration } from '../reader/reader.ts'
 
 export function AttemptHead({ attempt, reader }: { attempt: Attempt; reader: Reader }) {
   const { text, times } = reader
@@ -23,14 +24,20 @@ export function AttemptHead({ attempt, reader }: { attempt: Attempt; reader: Rea
   )
 }
 
-export function Response({ attempt, reader }: { attempt: Attempt; reader: Reader }) {
+/** The engine stores this in place of a credential. */
+const REDACTED = '[redacted]'
+
+/** The answer to an attempt, as far as it is stored. */
+export function Response({ attempt, reads, reader }: { attempt: Attempt; reads: Reads; reader: Reader }) {
   const { text } = reader
   const headers = Object.entries(attempt.headers ?? {})
   return (
     <>
       <p class="line">
         <span class={attempt.outcome === 'delivered' ? '' : 'failed tone'}>
-          {attempt.httpStatus === null ? (attempt.error ?? text('delivery.no_response')) : `HTTP ${attempt.httpStatus}`}
+          {attempt.httpStatus === null
+            ? (shownText(attempt, reads) ?? text('delivery.no_response'))
+            : statusName(attempt.httpStatus)}
         </span>
       </p>
       {headers.length === 0 ? null : (
@@ -38,13 +45,13 @@ export function Response({ attempt, reader }: { attempt: Attempt; reader: Reader
           {headers.map(([name, value]) => (
             <>
               <dt>{name}</dt>
-              <dd>{value}</dd>
+              <dd>{value === REDACTED ? <span class="dim">{text('delivery.value_hidden')}</span> : value}</dd>
             </>
           ))}
         </dl>
       )}
       {attempt.body === null ? (
-        <p class="dim">{text('delivery.no_body')}</p>
+        <p class="dim">{text(reads === 'operator' ? 'delivery.no_body' : 'portal.no_body')}</p>
       ) : (
         <Body text={attempt.body} reader={reader} />
       )}

@@ -3,17 +3,19 @@ import { errorName, statusName } from './errors.ts'
 import { Moment } from '../parts/moment.tsx'
 import { Status } from '../parts/status.tsx'
 import { Waterfall, WaterfallLegend, scaleOf } from '../parts/waterfall.tsx'
-import { type Reader, showDuration, showUntil } from '../reader/reader.ts'
+import { type Reader, type Reads, showDuration, showUntil } from '../reader/reader.ts'
 
 export function Attempts({
   delivery,
   attempts,
   chosen,
+  reads,
   reader,
 }: {
   delivery: DeliveryWithAttempts
   attempts: readonly Attempt[]
   chosen: Attempt | undefined
+  reads: Reads
   reader: Reader
 }) {
   const { text, times, link } = reader
@@ -29,7 +31,7 @@ export function Attempts({
         {attempts.length === 0 ? null : <WaterfallLegend reader={reader} />}
       </div>
       {attempts.length === 0 ? (
-        <p class="sec dim">{noAttempt(delivery, reader)}</p>
+        <p class="sec dim">{noAttempt(delivery, reads, reader)}</p>
       ) : (
         <table class="attempts rows">
           <caption class="sr">{text('delivery.attempts')}</caption>
@@ -38,8 +40,10 @@ export function Attempts({
               <th scope="col" class="n">
                 <span class="sr">{text('column.number')}</span>
               </th>
-              <th scope="col">{text('column.outcome')}</th>
-              <th scope="col">{text('column.began', { zone: times.zone })}</th>
+              <th scope="col">{text(reads === 'operator' ? 'column.outcome' : 'portal.column_answer')}</th>
+              <th scope="col">
+                {text(reads === 'operator' ? 'column.began' : 'portal.column_sent', { zone: times.zone })}
+              </th>
               <th scope="col">
                 <span class="axis">
                   {ticks.map((tick) => (
@@ -103,8 +107,9 @@ export function Attempts({
   )
 }
 
-export function noAttempt({ latestAttempts }: DeliveryWithAttempts, { text }: Reader): string {
-  return latestAttempts === undefined ? text('delivery.no_history') : text('delivery.no_attempt')
+export function noAttempt({ latestAttempts }: DeliveryWithAttempts, reads: Reads, { text }: Reader): string {
+  if (latestAttempts !== undefined) return text('delivery.no_attempt')
+  return text(reads === 'operator' ? 'delivery.no_history' : 'portal.no_history')
 }
 
 function AttemptStatus({ attempt, reader: { text } }: { attempt: Attempt; reader: Reader }) {

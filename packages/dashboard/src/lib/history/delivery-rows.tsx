@@ -91,7 +91,10 @@ export function LastResponse({
 /** When the next attempt of a delivery begins, in words; a dash if there is none. */
 export function nextAttempt({ status, claimedAt, dueAt, holdReason }: DeliveryState, reader: Reader): string {
   const { text, now } = reader
-  if (status === 'held') return holdReason === 'circuit_open' ? text('next.after_probe') : text('next.when_resumed')
+  if (status === 'held') {
+    if (holdReason === 'circuit_open') return text('next.after_probe')
+    return text(holdReason === 'endpoint_disabled' ? 'next.when_enabled' : 'next.when_resumed')
+  }
   if (status !== 'pending' || claimedAt !== null || dueAt === null) return '–'
   return dueAt <= now ? text('next.due') : text('time.in', { span: showUntil(reader, dueAt) })
 }

@@ -1,5 +1,6 @@
 import { type ErrorClass, classOf } from '@keepsend/engine'
 import type { MessageKey, Text } from '../language/text.ts'
+import type { Reads } from '../reader/reader.ts'
 
 const DOCS = 'https://github.com/keepsend/keepsend/blob/main/docs/'
 
@@ -150,11 +151,7 @@ export interface ExplainedError {
  *
  * @param reads who reads the fix: the operator, or the customer about an endpoint of theirs
  */
-export function explainError(
-  found: FoundError,
-  text: Text,
-  reads: 'operator' | 'customer',
-): ExplainedError | undefined {
+export function explainError(found: FoundError, text: Text, reads: Reads): ExplainedError | undefined {
   const kind = kindOf(found)
   if (kind === undefined) return undefined
   return {
@@ -163,6 +160,15 @@ export function explainError(
     fix: text(reads === 'operator' ? `error.${kind}.fix` : `error.${kind}.you`),
     docs: DOCS + ERRORS[kind],
   }
+}
+
+/**
+ * The part of an error's text that a reader may see. To a customer that is the answer of their endpoint, or the code of the system: the
+ * rest of a text may name hosts of the sender.
+ */
+export function shownText({ error, httpStatus, errorClass = classOf(error, httpStatus) }: FoundError, reads: Reads) {
+  if (error === null || reads === 'operator' || errorClass?.startsWith('http_')) return error
+  return /^\w+: ([A-Z][A-Z0-9_]{3,})\b/.exec(error)?.[1] ?? null
 }
 
 /** The name of an error in a list; undefined if there is none. */

@@ -1,7 +1,7 @@
 import type { Child } from 'hono/jsx'
 import { Copy } from '../parts/copy.tsx'
 import { Body } from '../parts/json-view.tsx'
-import type { Reader } from '../reader/reader.ts'
+import type { Reader, Reads } from '../reader/reader.ts'
 
 /** The signature is made for each attempt and is not recorded. */
 const NOT_STORED = ['webhook-timestamp', 'webhook-signature']
@@ -13,6 +13,7 @@ export function Request({
   endpoint,
   isRaw,
   rawHref,
+  reads,
   reader,
 }: {
   eventId: string
@@ -23,6 +24,7 @@ export function Request({
   isRaw: boolean
   /** The address that changes between tree and text. */
   rawHref: string
+  reads: Reads
   reader: Reader
 }) {
   const { text } = reader
@@ -31,7 +33,7 @@ export function Request({
   return (
     <section class="http" aria-labelledby="h-req">
       <header>
-        <h2 id="h-req">{text('delivery.request')}</h2>
+        <h2 id="h-req">{text(reads === 'operator' ? 'delivery.request' : 'portal.request')}</h2>
         <span class="row">
           {payload === null ? null : (
             <>

@@ -1,10 +1,12 @@
 // As long as the pages have texts.
+import { enPortalDeliveries } from './en-portal-deliveries.ts'
 import { enPortal } from './en-portal.ts'
 import type { Message } from './message.ts'
 
 /** The texts of the pages. A key says where the text stands; other languages have the same keys. */
 export const en = {
   ...enPortal,
+  ...enPortalDeliveries,
 
   skip: 'Skip to content',
   back: 'Back',
@@ -59,6 +61,7 @@ export const en = {
   'outcome.superseded': 'superseded',
   'next.after_probe': 'after a probe',
   'next.when_resumed': 'when resumed',
+  'next.when_enabled': 'when enabled',
   'next.due': 'due now',
 
   'column.status': 'Status',

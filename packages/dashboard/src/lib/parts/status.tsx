@@ -1,6 +1,6 @@
 import type { DeliveryState, Endpoint } from '@keepsend/engine'
 import type { PlainKey } from '../language/text.ts'
-import type { Reader } from '../reader/reader.ts'
+import type { Reader, Reads } from '../reader/reader.ts'
 import { Icon, type IconName } from './icon.tsx'
 
 /** How the state of something is shown: a shape, a word and a tone. */
@@ -44,11 +44,22 @@ export function Status({ tone, icon, children }: { tone: string; icon: IconName;
   )
 }
 
-export function DeliveryStatus({ delivery, reader: { text } }: { delivery: DeliveryState; reader: Reader }) {
-  const { tone, icon, word } = PHASES[phaseOf(delivery)]
+export function DeliveryStatus({
+  delivery,
+  reads = 'operator',
+  reader: { text },
+}: {
+  delivery: DeliveryState
+  reads?: Reads
+  reader: Reader
+}) {
+  const phase = phaseOf(delivery)
+  const { tone, icon, word } = PHASES[phase]
+  // A customer sees no circuit, only that the delivery waits.
+  const isOnHold = reads === 'customer' && phase === 'held' && delivery.holdReason === 'circuit_open'
   return (
     <Status tone={tone} icon={icon}>
-      {text(word)}
+      {text(isOnHold ? 'portal.on_hold' : word)}
     </Status>
   )
 }

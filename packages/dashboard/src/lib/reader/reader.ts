@@ -3,6 +3,9 @@ import { showSpan, showTook } from './durations.ts'
 import type { Preferences } from './preferences.ts'
 import type { Times } from './times.ts'
 
+/** For whom a page is: some words and facts are for one of them alone. */
+export type Reads = 'operator' | 'customer'
+
 /** Who reads a page, and how texts, numbers and times are shown to them. */
 export interface Reader {
   language: string

@@ -1,8 +1,8 @@
 import type { DeliveryState } from '@keepsend/engine'
 import type { Reader } from '../../reader/reader.ts'
 import { timeForForm } from '../replays/replay-form.ts'
-import { type Filters, rangeMs } from './delivery-choices.ts'
-import { eventIdIn } from './find-deliveries.ts'
+import { type Filters, rangeMs } from '../../history/delivery-choices.ts'
+import { eventIdIn } from '../../history/find-delivery.ts'
 
 /**
  * The address of the page that counts all deliveries of a list, however many, and asks before it sends them again. A replay is of one

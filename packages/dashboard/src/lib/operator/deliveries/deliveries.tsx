@@ -1,5 +1,6 @@
 import type { DeliveryPage } from '@keepsend/engine'
 import { DeliveryRows } from '../../history/delivery-rows.tsx'
+import { eventIdIn } from '../../history/find-delivery.ts'
 import { urlsOf } from '../../history/urls-of.ts'
 import { FormToken } from '../../parts/form-token.tsx'
 import { Head } from '../../parts/head.tsx'
@@ -8,9 +9,9 @@ import { Pager } from '../../parts/pager.tsx'
 import type { Reader } from '../../reader/reader.ts'
 import { type Page, queryOf } from '../../site/visit.ts'
 import { replayOf } from './all-that-match.ts'
-import { FILTERS, type Filters, PAGE_ROWS } from './delivery-choices.ts'
+import { FILTERS, type Filters, PAGE_ROWS } from '../../history/delivery-choices.ts'
 import { Chips, FilterForm } from './delivery-filters.tsx'
-import { eventIdIn, findDeliveries } from './find-deliveries.ts'
+import { findDeliveries } from './find-deliveries.ts'
 import { NoDeliveries, NoId } from './no-deliveries.tsx'
 
 const LIVE_MS = 5000

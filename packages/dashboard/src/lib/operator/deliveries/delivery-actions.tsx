@@ -5,7 +5,7 @@ import { isWithin } from '../../reader/preferences.ts'
 import type { Reader } from '../../reader/reader.ts'
 import { MiddlePage } from '../../site/problem-page.tsx'
 import type { Action, Sent, Shown } from '../../site/visit.ts'
-import { PAGE_ROWS } from './delivery-choices.ts'
+import { PAGE_ROWS } from '../../history/delivery-choices.ts'
 
 /** The verbs of a delivery, and how the page of a chosen number says that they were done. */
 const VERBS = {

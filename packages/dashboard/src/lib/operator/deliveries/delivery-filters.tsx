@@ -1,14 +1,15 @@
+import { CLASSES, type Filters, STATUSES } from '../../history/delivery-choices.ts'
+import { FindField, StatusField, TimeField, TypeField, namedChoices } from '../../history/filter-fields.tsx'
 import type { PlainKey } from '../../language/text.ts'
 import { Icon } from '../../parts/icon.tsx'
 import { Select } from '../../parts/select.tsx'
 import type { Reader } from '../../reader/reader.ts'
-import { CLASSES, DEFAULT_RANGE, type Filters, RANGES, STATUSES } from './delivery-choices.ts'
 
 export function FilterForm({
   filters,
   types,
   paths,
-  reader: { text, link },
+  reader,
 }: {
   filters: Filters
   types: readonly string[]
@@ -16,37 +17,15 @@ export function FilterForm({
   paths: readonly string[]
   reader: Reader
 }) {
-  const named = (pairs: readonly (readonly [string, PlainKey, ...unknown[]])[]) =>
-    pairs.map(([value, name]) => [value, text(name)] as const)
-  const search = text(paths.length === 0 ? 'deliveries.search' : 'deliveries.search_payload')
+  const { text, link } = reader
   return (
     <form class="filters" method="get" role="search" aria-label={text('deliveries.filter')} action={link('deliveries')}>
-      <div class="find">
-        <Icon name="search" />
-        <input type="search" name="q" placeholder={search} aria-label={search} value={filters.q ?? ''} />
-      </div>
-      <Select
-        name="status"
-        label={text('column.status')}
-        value={filters.status}
-        choices={[['', text('filter.any_status')], ...named(STATUSES)]}
+      <FindField
+        label={text(paths.length === 0 ? 'deliveries.search' : 'deliveries.search_payload')}
+        value={filters.q}
       />
-      {types.length === 0 ? (
-        <input
-          type="text"
-          name="type"
-          aria-label={text('column.type')}
-          placeholder={text('column.type')}
-          value={filters.type ?? ''}
-        />
-      ) : (
-        <Select
-          name="type"
-          label={text('column.type')}
-          value={filters.type}
-          choices={[['', text('filter.all_types')], ...types.map((type) => [type, type] as const)]}
-        />
-      )}
+      <StatusField value={filters.status} reader={reader} />
+      <TypeField value={filters.type} types={types} reader={reader} />
       <input
         type="text"
         name="workspace"
@@ -58,15 +37,9 @@ export function FilterForm({
         name="http"
         label={text('column.response')}
         value={filters.http}
-        choices={[['', text('filter.any_response')], ...named(CLASSES)]}
+        choices={[['', text('filter.any_response')], ...namedChoices(CLASSES, reader)]}
       />
-      <Select
-        name="time"
-        label={text('filter.time')}
-        value={filters.time}
-        none={DEFAULT_RANGE}
-        choices={named(RANGES)}
-      />
+      <TimeField value={filters.time} reader={reader} />
       {(['endpoint', 'event', 'error', 'code'] as const).map((name) =>
         filters[name] === undefined ? null : <input type="hidden" name={name} value={filters[name]} />,
       )}

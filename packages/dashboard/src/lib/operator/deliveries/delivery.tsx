@@ -1,10 +1,11 @@
-import type { DeliveryWithAttempts } from '@keepsend/engine'
+import { type DeliveryWithAttempts, allWorkspaces } from '@keepsend/engine'
 import { AttemptHead, Response } from '../../history/attempt.tsx'
 import { Attempts, noAttempt } from '../../history/attempts.tsx'
 import { Curl, curlOf } from '../../history/curl.tsx'
 import { nextInWords } from '../../history/delivery-state.tsx'
 import { endpointsOf } from '../../history/endpoints-of.ts'
 import { ErrorNote } from '../../history/error-note.tsx'
+import { eventIdOf, findDelivery } from '../../history/find-delivery.ts'
 import { Request } from '../../history/request.tsx'
 import { supportText } from '../../history/support-text.ts'
 import { FormToken } from '../../parts/form-token.tsx'
@@ -15,7 +16,6 @@ import type { Reader } from '../../reader/reader.ts'
 import type { Page } from '../../site/visit.ts'
 import { DeliveryActions } from './delivery-buttons.tsx'
 import { DeliveryFacts } from './delivery-facts.tsx'
-import { eventIdOf, findDelivery } from './find-delivery.ts'
 
 const LIVE_MS = 2000
 // Of a larger one the button opens the page that shows the command: it would stand in this page once more.
@@ -25,9 +25,9 @@ export const deliveryPage: Page = {
   path: '/deliveries/:id',
   section: 'deliveries',
   async show(visit) {
-    const { engine, reader, query } = visit
+    const { engine, reader, param, query } = visit
     const { text, link } = reader
-    const { delivery, payload, contentType } = await findDelivery(visit)
+    const { delivery, payload, contentType } = await findDelivery(engine, allWorkspaces, param('id'))
     const attempts = delivery.latestAttempts?.rows ?? []
     const chosen = attempts.find(({ id }) => id === query('attempt')) ?? attempts[0]
     const endpoint = (await endpointsOf(engine, [delivery])).get(delivery.endpointId ?? '')
@@ -71,7 +71,7 @@ export const deliveryPage: Page = {
         {query('curl') === undefined ? null : <Curl parts={curl} reader={reader} />}
         <div class="with-aside">
           <div>
-            <Attempts delivery={delivery} attempts={attempts} chosen={chosen} reader={reader} />
+            <Attempts delivery={delivery} attempts={attempts} chosen={chosen} reads="operator" reader={reader} />
           </div>
           <aside aria-label={text('delivery.facts')}>
             <div class="sec">
@@ -93,13 +93,18 @@ export const deliveryPage: Page = {
             endpoint={endpoint}
             isRaw={isRaw}
             rawHref={link('deliveries', delivery.id, { attempt: query('attempt'), raw: isRaw ? undefined : 1 })}
+            reads="operator"
             reader={reader}
           />
           <section class="http" aria-labelledby="h-res">
             <header>
               <h2 id="h-res">{text('delivery.response')}</h2>
             </header>
-            {chosen ? <Response attempt={chosen} reader={reader} /> : <p class="dim">{noAttempt(delivery, reader)}</p>}
+            {chosen ? (
+              <Response attempt={chosen} reads="operator" reader={reader} />
+            ) : (
+              <p class="dim">{noAttempt(delivery, 'operator', reader)}</p>
+            )}
           </section>
         </div>
       </>

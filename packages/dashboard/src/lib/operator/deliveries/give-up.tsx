@@ -1,15 +1,16 @@
+import { allWorkspaces } from '@keepsend/engine'
 import { FormToken } from '../../parts/form-token.tsx'
 import type { Page } from '../../site/visit.ts'
-import { findDelivery } from './find-delivery.ts'
+import { findDelivery } from '../../history/find-delivery.ts'
 
 /** A confirmation: giving up cannot be taken back by itself. */
 export const giveUpPage: Page = {
   path: '/deliveries/:id/give-up',
   section: 'deliveries',
   async show(visit) {
-    const { reader } = visit
+    const { engine, reader, param } = visit
     const { text, link } = reader
-    const { delivery } = await findDelivery(visit)
+    const { delivery } = await findDelivery(engine, allWorkspaces, param('id'))
     const title = text('give_up.title')
     const main = (
       <form class="page-mid" method="post" action={link('deliveries', delivery.id)}>

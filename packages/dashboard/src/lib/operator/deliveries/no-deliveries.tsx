@@ -1,6 +1,6 @@
 import type { DeliveryPage } from '@keepsend/engine'
 import type { Reader } from '../../reader/reader.ts'
-import type { Filters } from './delivery-choices.ts'
+import type { Filters } from '../../history/delivery-choices.ts'
 
 /** A list without rows: why, and the filters that may find some. */
 export function NoDeliveries({

@@ -1,7 +1,7 @@
 import { allWorkspaces } from '@keepsend/engine'
 import { FormToken } from '../../parts/form-token.tsx'
 import type { Page } from '../../site/visit.ts'
-import { skippedOf } from './replay-state.tsx'
+import { skippedOf } from '../../history/replay-counts.ts'
 
 /** A confirmation: a cancelled replay does not go on. */
 export const cancelReplayPage: Page = {

@@ -1,6 +1,6 @@
 import { Select } from '../../parts/select.tsx'
 import type { Reader } from '../../reader/reader.ts'
-import { CLASSES } from '../deliveries/delivery-choices.ts'
+import { CLASSES } from '../../history/delivery-choices.ts'
 import { type FIELDS, WHATS } from './replay-form.ts'
 
 /** The form of a replay, as the query has it. */

@@ -1,6 +1,6 @@
 import { EngineError, type ReplayInput, type ReplayMatching } from '@keepsend/engine'
 import type { Visit } from '../../site/visit.ts'
-import { CLASSES, errorClassIn, oneOf } from '../deliveries/delivery-choices.ts'
+import { CLASSES, errorClassIn, oneOf } from '../../history/delivery-choices.ts'
 
 /** The kinds of replays that the form offers. */
 export const WHATS = ['failed', 'missed', 'delivered', 'matching'] as const

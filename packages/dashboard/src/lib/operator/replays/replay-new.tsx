@@ -1,4 +1,5 @@
 import { EngineError, type ReplayPlan } from '@keepsend/engine'
+import { planned } from '../../history/replay-counts.ts'
 import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { FormToken } from '../../parts/form-token.tsx'
@@ -8,7 +9,6 @@ import type { Reader } from '../../reader/reader.ts'
 import { type Page, type Visit, queryOf } from '../../site/visit.ts'
 import { FIELDS, inputOf } from './replay-form.ts'
 import { ReplayFields, type ReplayQuery } from './replay-fields.tsx'
-import { planned } from './replay-state.tsx'
 
 /** The form of a replay. With a workspace it counts the deliveries that would be sent: a GET, so that the count can be repeated. */
 export const replayNewPage: Page = {

@@ -2,7 +2,7 @@ import type { ReplayJob } from '@keepsend/engine'
 import type { PlainKey } from '../../language/text.ts'
 import type { IconName } from '../../parts/icon.tsx'
 import { Status } from '../../parts/status.tsx'
-import { type Reader, showNumber } from '../../reader/reader.ts'
+import type { Reader } from '../../reader/reader.ts'
 
 const STATES: Readonly<Record<ReplayJob['state'], { tone: string; icon: IconName; word: PlainKey }>> = {
   running: { tone: 'pending', icon: 'sending', word: 'replay.running' },
@@ -18,18 +18,6 @@ export function JobStatus({ job, reader: { text } }: { job: ReplayJob; reader: R
       {text(word)}
     </Status>
   )
-}
-
-/** Deliveries that a job did not send. */
-export function skippedOf({ skipped }: ReplayJob): number {
-  return skipped.onItsWay + skipped.noLongerStored + skipped.changed
-}
-
-export function planned(
-  { planned: count, plannedMore }: { planned: number; plannedMore: boolean },
-  reader: Reader,
-): string {
-  return plannedMore ? reader.text('more_than', { n: count }) : showNumber(reader, count)
 }
 
 /** How often the page of a replay that goes on looks again. */

@@ -2,6 +2,7 @@ import { type ReplayJob, allWorkspaces } from '@keepsend/engine'
 import { urlsOf } from '../../history/urls-of.ts'
 import { FormToken } from '../../parts/form-token.tsx'
 import { Figure } from '../../parts/figure.tsx'
+import { planned, skippedOf } from '../../history/replay-counts.ts'
 import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { CopiedIdent } from '../../parts/split.tsx'
@@ -9,7 +10,7 @@ import { showSpan } from '../../reader/durations.ts'
 import { type Reader, showNumber, showPercent } from '../../reader/reader.ts'
 import type { Page } from '../../site/visit.ts'
 import { JobFacts } from './job-facts.tsx'
-import { JobStatus, LIVE_MS, planned, skippedOf } from './replay-state.tsx'
+import { JobStatus, LIVE_MS } from './replay-state.tsx'
 
 const REFRESH_S = 5
 

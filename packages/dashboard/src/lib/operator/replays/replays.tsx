@@ -1,4 +1,5 @@
 import { allWorkspaces } from '@keepsend/engine'
+import { planned, skippedOf } from '../../history/replay-counts.ts'
 import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Bar } from '../../parts/bar.tsx'
@@ -8,7 +9,7 @@ import { ShownUrl } from '../../parts/split.tsx'
 import { showNumber } from '../../reader/reader.ts'
 import { type Page, queryOf } from '../../site/visit.ts'
 import { urlsOf } from '../../history/urls-of.ts'
-import { JobStatus, LIVE_MS, planned, skippedOf } from './replay-state.tsx'
+import { JobStatus, LIVE_MS } from './replay-state.tsx'
 
 const PAGE_ROWS = 50
 

@@ -1,5 +1,5 @@
 import { type DeliveryFilter, ERROR_CLASSES, type ErrorClass, type HttpClass } from '@keepsend/engine'
-import type { PlainKey } from '../../language/text.ts'
+import type { PlainKey } from '../language/text.ts'
 
 export const PAGE_ROWS = 50
 const HOUR_MS = 3_600_000

@@ -1,0 +1,72 @@
+import type { DeliveryState } from '@keepsend/engine'
+import type { PlainKey } from '../language/text.ts'
+import { Moment } from '../parts/moment.tsx'
+import { Rail } from '../parts/rail.tsx'
+import { DeliveryStatus, holdOf } from '../parts/status.tsx'
+import type { Reader, Reads } from '../reader/reader.ts'
+import { LastResponse, nextAttempt } from './delivery-rows.tsx'
+
+const COLUMNS: Readonly<Record<Reads, { response: PlainKey; created: PlainKey }>> = {
+  operator: { response: 'column.response', created: 'column.created' },
+  customer: { response: 'portal.column_answer', created: 'portal.column_when' },
+}
+
+/** The deliveries of one endpoint. */
+export function DeliveryTable({
+  rows,
+  caption,
+  reads,
+  reader,
+}: {
+  rows: readonly DeliveryState[]
+  caption: string
+  reads: Reads
+  reader: Reader
+}) {
+  const { text, link } = reader
+  const { response, created } = COLUMNS[reads]
+  return (
+    <table class="rows">
+      <caption class="sr">{caption}</caption>
+      <thead>
+        <tr>
+          <th scope="col">{text('column.status')}</th>
+          <th scope="col">{text('column.type')}</th>
+          <th scope="col">{text('column.attempts')}</th>
+          <th scope="col" class="n">
+            {text(response)}
+          </th>
+          <th scope="col" class="n lo">
+            {text('column.next')}
+          </th>
+          <th scope="col" class="n">
+            {text(created)}
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((delivery) => (
+          <tr>
+            <td class="a nw">
+              <a href={link('deliveries', delivery.id)}>
+                <DeliveryStatus delivery={delivery} reads={reads} reader={reader} />
+              </a>
+              {reads === 'operator' ? <span class="dim"> {holdOf(delivery, reader) ?? ''}</span> : null}
+            </td>
+            <td class="fill b mono nw">{delivery.type}</td>
+            <td>
+              <Rail delivery={delivery} reader={reader} />
+            </td>
+            <td class="n c">
+              <LastResponse delivery={delivery} reader={reader} />
+            </td>
+            <td class="n lo nw">{nextAttempt(delivery, reader)}</td>
+            <td class="n d dim">
+              <Moment at={delivery.createdAt} reader={reader} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+}

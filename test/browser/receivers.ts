@@ -11,13 +11,13 @@ interface Received {
 export interface Receivers {
   url: string
   requests: Received[]
-  answer(path: string, status: number, body?: string): void
+  answer(path: string, status: number, body?: string, headers?: Readonly<Record<string, string>>): void
   stop(): void
 }
 
 export async function startReceivers(): Promise<Receivers> {
   const requests: Received[] = []
-  const answers = new Map<string, { status: number; body: string }>()
+  const answers = new Map<string, { status: number; body: string; headers: Readonly<Record<string, string>> }>()
   const server = createServer((incoming, response) => {
     let body = ''
     incoming.setEncoding('utf8').on('data', (some: string) => {
@@ -26,8 +26,8 @@ export async function startReceivers(): Promise<Receivers> {
     incoming.on('end', () => {
       const path = incoming.url ?? '/'
       requests.push({ path, headers: incoming.headers, body })
-      const answer = answers.get(path) ?? { status: 200, body: 'ok' }
-      response.writeHead(answer.status, { 'content-type': 'text/plain' }).end(answer.body)
+      const answer = answers.get(path) ?? { status: 200, body: 'ok', headers: {} }
+      response.writeHead(answer.status, { 'content-type': 'text/plain', ...answer.headers }).end(answer.body)
     })
   })
   await new Promise<void>((resolve) => {
@@ -36,7 +36,7 @@ export async function startReceivers(): Promise<Receivers> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
-    answer: (path, status, body = '') => void answers.set(path, { status, body }),
+    answer: (path, status, body = '', headers = {}) => void answers.set(path, { status, body, headers }),
     stop() {
       server.close()
       server.closeAllConnections()

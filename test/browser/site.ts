@@ -32,7 +32,7 @@ export async function walk(url: string, patterns: readonly string[] = PATTERNS):
     const pattern = patternOf(path, patterns)
     if (seen.has(path) || pattern === undefined) continue
     seen.add(path)
-    const like = `${pattern}?${parametersOf(path)} ${look}`
+    const like = `${pattern}?${parametersOf(path).join('&')} ${look}`
     const count = (counts.get(like) ?? 0) + 1
     counts.set(like, count)
     if (count > (path.includes('?') ? 1 : LIKE_EACH)) continue
@@ -45,11 +45,26 @@ export async function walk(url: string, patterns: readonly string[] = PATTERNS):
   return found
 }
 
-/** Of pages that consist of the same elements with the same classes the first, and of a list by its filters one for each filter. */
+/**
+ * Of pages that consist of the same elements with the same classes the first; of those that differ in their parameters as many as show
+ * each parameter.
+ */
 export function oneOfEachShape(pages: readonly FoundPage[]): FoundPage[] {
-  return firstOfEach(pages, ({ pattern, path, html }) => {
-    return `${pattern} ${parametersOf(path) || shapeOf(html.slice(html.indexOf('<main')))}`
+  const shown = new Set<string>()
+  const [plain, asked] = [
+    pages.filter(({ path }) => !path.includes('?')),
+    pages.filter(({ path }) => path.includes('?')),
+  ]
+  const showing = asked.filter(({ pattern, path }) => {
+    const names = parametersOf(path).map((name) => `${pattern} ${name}`)
+    const isNew = names.some((name) => !shown.has(name))
+    for (const name of names) shown.add(name)
+    return isNew
   })
+  return [
+    ...firstOfEach(plain, ({ pattern, html }) => `${pattern} ${shapeOf(html.slice(html.indexOf('<main')))}`),
+    ...showing,
+  ]
 }
 
 /** Of each path of the list one page. */
@@ -76,7 +91,7 @@ interface Link {
 
 function linksIn(html: string, mount: string): Link[] {
   return [...html.matchAll(/<a [^>]*?href="([^"]*)"[^>]*>(.*?)<\/a>/gs)]
-    .map(([, href = '', text = '']) => ({ href: href.replaceAll('&amp;', '&'), look: shapeOf(text) }))
+    .map(([, href = '', text = '']) => ({ href: textOf(href), look: shapeOf(text) }))
     .filter(({ href }) => href.startsWith(mount) && /^([/?]|$)/.test(href.slice(mount.length)))
     .map(({ href, look }) => ({ path: href.slice(mount.length), look }))
 }
@@ -90,7 +105,7 @@ function searchesIn(html: string, mount: string): Link[] {
       isChoice: tag.includes('type="radio"'),
       isMissing: / required/.test(tag) && !/ value="[^"]/.test(tag),
       name: / name="([^"]*)"/.exec(tag)?.[1] ?? '',
-      value: / value="([^"]*)"/.exec(tag)?.[1] ?? '',
+      value: textOf(/ value="([^"]*)"/.exec(tag)?.[1] ?? ''),
     }))
     if (inputs.some(({ isMissing }) => isMissing)) return []
     const given = inputs
@@ -104,9 +119,16 @@ function searchesIn(html: string, mount: string): Link[] {
   })
 }
 
-function parametersOf(path: string): string {
-  return [...new URLSearchParams(path.split('?')[1]).keys()].sort().join('&')
+function parametersOf(path: string): string[] {
+  return [...new URLSearchParams(path.split('?')[1]).keys()].sort()
 }
+
+/** The value of an attribute, as the renderer of the pages escapes it. */
+function textOf(value: string): string {
+  return value.replace(/&(amp|lt|gt|quot|#39);/g, (_, name: string) => ENTITIES[name] ?? '')
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'" }
 
 /** The elements of a text, each with its classes. */
 function shapeOf(html: string): string {

@@ -69,8 +69,13 @@ async function live(past: Past, at: number, ids: StoryIds): Promise<void> {
     [40 * MINUTE_MS, () => engine.endpoints.pause('acme-freight', ids.paused, OPERATOR)],
     [50 * MINUTE_MS, () => startAndStop(past, ids)],
     [
-      2 * MINUTE_MS,
-      () => engine.replays.create('acme-freight', { what: 'delivered', endpointId: ids.orders, rate: 1 }, OPERATOR),
+      8000,
+      () =>
+        engine.replays.create(
+          'acme-freight',
+          { what: 'delivered', endpointId: ids.orders, since: at - 9 * HOUR_MS, until: at - 7 * HOUR_MS, rate: 1 },
+          OPERATOR,
+        ),
     ],
   ]
   let count = 0

@@ -51,11 +51,11 @@ export function problemsOf(typed: PortalTyped, engine: Engine, reader: Reader): 
   if ([...typed.description].length > MAX_DESCRIPTION)
     problems.set('description', text('portal.description_long', { n: MAX_DESCRIPTION }))
   if (!typed.all && typed.types.length === 0) problems.set('types', text('portal.choose_events'))
+  const read = readTyped(typed.filter)
+  if ('problem' in read) problems.set('filter', read.problem)
   const rate = typed.rate.trim()
   if (rate !== '' && !(/^\d+$/.test(rate) && Number(rate) >= 1 && Number(rate) <= MAX_RATE))
     problems.set('rate', text('portal.rate_wrong', { most: MAX_RATE }))
-  const read = readTyped(typed.filter)
-  if ('problem' in read) problems.set('filter', read.problem)
   return problems
 }
 

@@ -58,7 +58,6 @@ export function showRelative({ now, text }: Reader, ms: number): string {
     : text('time.in', { span: showSpan(ms - now, text) })
 }
 
-const DAY_MS = 86_400_000
 
 /** `14:30`, or `6 Oct, 14:30` where that is longer ago than a day. */
 export function showSince({ now, times }: Reader, ms: number): string {

@@ -57,6 +57,9 @@ export async function submit(page: Page, button: Locator): Promise<{ sent: numbe
   page.on('response', (response) => {
     if (response.request().isNavigationRequest()) statuses.push(response.status())
   })
+  // It may stand in a menu that is not open.
+  const menu = page.locator('details:not([open])', { has: button }).locator('summary').first()
+  if (!(await button.isVisible()) && (await menu.count()) > 0) await menu.click()
   await button.click()
   await page.waitForLoadState('load')
   return { sent: statuses[0] ?? 0, shown: statuses.at(-1) ?? 0 }

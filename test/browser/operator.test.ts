@@ -30,7 +30,7 @@ it('finds a failed delivery from the overview, reads why, replays it, and sees i
 
   const heading = page.locator('.head')
   await heading.getByText('Failed').waitFor()
-  await expect(page.locator('.note.bad').innerText()).resolves.toContain('did not accept the credentials (401)')
+  await expect(page.locator('.note.bad').innerText()).resolves.toContain('401 Unauthorized')
   await expect(page.locator('main').innerText()).resolves.toContain('No signature matches the expected one.')
 
   await page.getByRole('button', { name: 'Replay', exact: true }).click()

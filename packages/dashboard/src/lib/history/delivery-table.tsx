@@ -53,7 +53,7 @@ export function DeliveryTable({
               </a>
               {reads === 'operator' ? <span class="dim"> {holdOf(delivery, reader) ?? ''}</span> : null}
             </td>
-            <td class="fill b mono nw">{delivery.type}</td>
+            <td class={reads === 'operator' ? 'fill b mono nw' : 'b mono nw'}>{delivery.type}</td>
             <td>
               <Rail delivery={delivery} reader={reader} />
             </td>

@@ -104,7 +104,12 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
     const { c, reader } = about
     const { main, liveMs, status = 200 } = answer
     const content = (
-      <main id="main" data-live={liveMs} data-stale={liveMs === undefined ? undefined : reader.text('live.stale')}>
+      <main
+        id="main"
+        class={name === 'portal' ? 'wrap' : undefined}
+        data-live={liveMs}
+        data-stale={liveMs === undefined ? undefined : reader.text('live.stale')}
+      >
         {main}
       </main>
     )

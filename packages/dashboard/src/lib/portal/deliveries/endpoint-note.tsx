@@ -67,7 +67,7 @@ export function Note({
   title,
   children,
 }: {
-  tone: 'bad' | 'warn' | 'info'
+  tone: 'bad' | 'warn'
   icon: IconName
   title: Child
   children?: Child

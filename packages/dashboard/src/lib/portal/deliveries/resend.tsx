@@ -4,27 +4,27 @@ import { namedChoices } from '../../history/filter-fields.tsx'
 import { FormToken } from '../../parts/form-token.tsx'
 import { Select } from '../../parts/select.tsx'
 import { type Reader, showUntil } from '../../reader/reader.ts'
-import { MiddlePage, forbiddenPage } from '../../site/problem-page.tsx'
+import { MiddlePage } from '../../site/problem-page.tsx'
 import type { Shown } from '../../site/visit.ts'
+import { pageNeeding } from '../not-allowed.tsx'
 import type { PortalAction, PortalPage, PortalVisit } from '../portal-visit.ts'
 import { ONCE_PER_MS, againJobsOf } from './again-jobs.ts'
 import { hostOf, sinceWhen, takesAbout } from './in-words.ts'
 import { type ResendRange, WHATS, inputOf, resendRangeOf } from './resend-range.ts'
 
 /** Asks before deliveries of an endpoint are sent again, and counts them by a dry run: the GET changes nothing. */
-export const resendPage: PortalPage = {
+export const resendPage: PortalPage = pageNeeding('replays:write', {
   path: '/endpoints/:id/resend',
   section: 'endpoints',
   async show(visit) {
-    const { engine, workspaceId, reader, param, query, may } = visit
+    const { engine, workspaceId, reader, param, query } = visit
     const endpoint = await engine.endpoints.get(workspaceId, param('id'))
-    if (!may('replays:write')) return forbiddenPage({ title: reader.text('read_only.title'), reader })
     const range = resendRangeOf(query, reader.now)
     const { unfinished, nextAt } = await againJobsOf(visit, endpoint.id)
     if (unfinished) return notNow(endpoint, nextAt, reader)
     return ask(visit, { endpoint, range, nextAt, plan: await planOf(visit, endpoint, range) })
   },
-}
+})
 
 /** Starts the job. The engine refuses it if another of the endpoint began less than an hour ago. */
 export const resendAction: PortalAction = {

@@ -148,10 +148,10 @@ document.addEventListener('input', (event) => {
   const find = event.target as HTMLInputElement
   if (!find.matches('[data-find]')) return
   const wanted = find.value.trim().toLowerCase()
-  for (const one of find.closest('.tree')?.querySelectorAll<HTMLElement>(find.dataset['find'] ?? '') ?? []) {
-    one.hidden = !one.textContent?.toLowerCase().includes(wanted)
-    const group = one.closest('details')
-    if (wanted && !one.hidden && group) group.open = true
+  for (const item of find.closest('.tree')?.querySelectorAll<HTMLElement>(find.dataset['find'] ?? '') ?? []) {
+    item.hidden = !item.textContent?.toLowerCase().includes(wanted)
+    const group = item.closest('details')
+    if (wanted && !item.hidden && group) group.open = true
   }
 })
 
@@ -185,12 +185,6 @@ const RULES: Readonly<Record<string, (url: URL) => boolean>> = {
   credentials: ({ username, password }) => username + password === '',
 }
 
-function find(field: HTMLInputElement): void {
-  const wanted = field.value.toLowerCase()
-  for (const item of field.closest('.tree')?.querySelectorAll<HTMLElement>('li li') ?? [])
-    item.hidden = !(item.textContent ?? '').toLowerCase().includes(wanted)
-}
-
 function tick({ value }: HTMLInputElement): void {
   const url = URL.canParse(value) ? new URL(value) : undefined
   for (const rule of document.querySelectorAll<HTMLElement>('[data-rule]')) {
@@ -203,7 +197,6 @@ function tick({ value }: HTMLInputElement): void {
 
 document.addEventListener('input', (event) => {
   const field = event.target as HTMLInputElement
-  if (field.matches('[data-find]')) find(field)
   if (field.type === 'url') tick(field)
 })
 

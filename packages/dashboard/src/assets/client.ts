@@ -164,6 +164,14 @@ document.addEventListener('change', (event) => {
 })
 
 document.addEventListener('change', (event) => {
+  const choice = event.target as HTMLInputElement
+  if (!choice.matches('[data-in-address]')) return
+  const address = new URL(location.href)
+  address.searchParams.set(choice.name, choice.value)
+  history.replaceState(history.state, '', address)
+})
+
+document.addEventListener('change', (event) => {
   const all = event.target as HTMLInputElement
   if (!all.matches('[data-all]')) return
   for (const box of all.closest('table')?.querySelectorAll<HTMLInputElement>('tbody [type=checkbox]') ?? [])
@@ -185,8 +193,12 @@ function find(field: HTMLInputElement): void {
 
 function tick({ value }: HTMLInputElement): void {
   const url = URL.canParse(value) ? new URL(value) : undefined
-  for (const rule of document.querySelectorAll<HTMLElement>('[data-rule]'))
+  for (const rule of document.querySelectorAll<HTMLElement>('[data-rule]')) {
+    // What the server said was of another URL.
+    rule.classList.remove('no')
+    rule.querySelector('.sr')?.remove()
     rule.classList.toggle('yes', url !== undefined && RULES[rule.dataset['rule'] ?? '']?.(url) === true)
+  }
 }
 
 document.addEventListener('input', (event) => {
@@ -195,7 +207,6 @@ document.addEventListener('input', (event) => {
   if (field.type === 'url') tick(field)
 })
 
-for (const field of document.querySelectorAll<HTMLInputElement>('input[type=url]')) tick(field)
 live()
 
 // In a frame the element around it wants to know how high the page is.

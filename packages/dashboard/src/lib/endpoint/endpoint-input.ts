@@ -8,17 +8,18 @@ export interface Typed {
   all: boolean
   types: readonly string[]
   rate: string
-  period: string
+  ratePeriod: string
   retryStatuses: string
 }
 
+/** A form in which nothing is typed. */
 export const EMPTY: Typed = {
   url: '',
   description: '',
   all: true,
   types: [],
   rate: '',
-  period: 'second',
+  ratePeriod: 'second',
   retryStatuses: '',
 }
 
@@ -32,7 +33,7 @@ export function typedOf({ url, description, eventTypes, rateLimit, ratePeriod, r
     all,
     types: all ? [] : eventTypes,
     rate: rateLimit === null ? '' : String(rateLimit),
-    period: ratePeriod,
+    ratePeriod,
     retryStatuses: retryStatuses.join(', '),
   }
 }
@@ -44,7 +45,7 @@ export function typedIn({ field, fields }: Sent): Typed {
     all: field('all') !== 'some',
     types: [...fields('types'), ...listIn(field('patterns') ?? '')],
     rate: field('rate') ?? '',
-    period: field('period') ?? 'second',
+    ratePeriod: field('ratePeriod') ?? 'second',
     retryStatuses: field('retryStatuses') ?? '',
   }
 }
@@ -54,10 +55,10 @@ export type TypedInput = Required<
 >
 
 /** @throws {EngineError} if no event is chosen, or the period is none of the choices */
-export function inputOf({ url, description, all, types, rate, period, retryStatuses }: Typed): TypedInput {
+export function inputOf({ url, description, all, types, rate, retryStatuses, ...typed }: Typed): TypedInput {
   if (!all && types.length === 0) throw new EngineError('invalid_request', 'choose at least one event, or all of them')
-  const ratePeriod = RATE_PERIODS.find((one) => one === period)
-  if (!ratePeriod) throw new EngineError('invalid_request', `the period of a rate limit cannot be ${period}`)
+  const ratePeriod = RATE_PERIODS.find((one) => one === typed.ratePeriod)
+  if (!ratePeriod) throw new EngineError('invalid_request', `the period of a rate limit cannot be ${typed.ratePeriod}`)
   return {
     url: url.trim(),
     description,
@@ -68,6 +69,7 @@ export function inputOf({ url, description, all, types, rate, period, retryStatu
   }
 }
 
-function listIn(written: string): string[] {
+/** The parts of a list whose separators are commas and spaces. */
+export function listIn(written: string): string[] {
   return written.split(/[\s,]+/).filter((part) => part !== '')
 }

@@ -49,12 +49,7 @@ export function EventPicker({
         <div class="tree">
           <div class="find js">
             <Icon name="search" />
-            <input
-              type="search"
-              placeholder={text('form.find_event')}
-              aria-label={text('form.find_event')}
-              data-find="li li"
-            />
+            <input type="search" placeholder={text('form.find_event')} aria-label={text('form.find_event')} data-find />
           </div>
           <ul>
             {groups.map(([group, ofGroup]) => (
@@ -108,12 +103,12 @@ function Group({
         <summary>
           <span class="mono">{group}</span>
           <span class="count">
-            {hasAll ? text('form.whole_group') : text('form.of_group', { count, most: types.length })}
+            {hasAll ? text('form.all_chosen') : text('form.chosen', { chosen: count, all: types.length })}
           </span>
         </summary>
         <ul>
           {types.some(({ type }) => type !== group) ? (
-            <Choice type={pattern} about={text('form.group_what')} isChosen={hasAll} />
+            <Choice type={pattern} about={text('form.whole_group')} isChosen={hasAll} />
           ) : null}
           {types.map(({ type, description }) => (
             <Choice type={type} about={description ?? ''} isChosen={chosen.includes(type)} />

@@ -4,7 +4,7 @@ import { RATE_PERIODS, type Typed } from './endpoint-input.ts'
 
 /** How fast an endpoint is sent to, and which answers it wants to be asked again after. */
 export function RateFields({
-  typed: { rate, period, retryStatuses },
+  typed: { rate, ratePeriod, retryStatuses },
   problemOf,
   reader: { text },
 }: {
@@ -28,10 +28,10 @@ export function RateFields({
             placeholder={text('none')}
             {...described('rate', { problem })}
           />
-          <select name="period" aria-label={text('form.period')}>
+          <select name="ratePeriod" aria-label={text('form.period')}>
             {RATE_PERIODS.map((one) => (
-              <option value={one} selected={one === period}>
-                {text(`period.${one}`)}
+              <option value={one} selected={one === ratePeriod}>
+                {text(`portal.per_${one}`)}
               </option>
             ))}
           </select>

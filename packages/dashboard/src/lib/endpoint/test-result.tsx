@@ -1,11 +1,12 @@
 import type { TestAttempt } from '@keepsend/engine'
+import { explainError, statusName } from '../history/errors.ts'
 import { Body } from '../parts/json-view.tsx'
 import { Moment } from '../parts/moment.tsx'
 import { Status } from '../parts/status.tsx'
 import { Waterfall, WaterfallPhases, scaleOf } from '../parts/waterfall.tsx'
 import { type Reader, showDuration } from '../reader/reader.ts'
 
-/** The answer to a test event. @param href of the request as it was sent */
+/** The answer to a test event, as its customer reads it. @param href of the request as it was sent */
 export function TestAnswer({
   attempt,
   href,
@@ -16,7 +17,8 @@ export function TestAnswer({
   reader: Reader
 }) {
   const { text } = reader
-  const { outcome, httpStatus, error, totalUs, startedAt, headers, body } = attempt
+  const { outcome, httpStatus, error, errorClass, totalUs, startedAt, headers, body } = attempt
+  const explained = explainError({ error, httpStatus, errorClass }, text, 'customer')
   const isDelivered = outcome === 'delivered'
   const shown = Object.entries(headers ?? {})
   return (
@@ -29,13 +31,20 @@ export function TestAnswer({
       </header>
       <div class="line-in row between">
         <Status tone={isDelivered ? 'delivered' : 'failed'} icon={isDelivered ? 'delivered' : 'failed'}>
-          {httpStatus === null ? text('delivery.no_response') : `HTTP ${httpStatus}`}
+          {explained?.name ?? (httpStatus === null ? text('delivery.no_response') : statusName(httpStatus))}
         </Status>
         {totalUs === null ? null : (
           <span class="dim">{text('test.took', { span: showDuration(reader, totalUs / 1000) })}</span>
         )}
       </div>
-      {isDelivered || error === null ? null : <p>{error}</p>}
+      {explained === undefined ? null : (
+        <p>
+          {explained.why} <b>{text('note.fix')}</b> {explained.fix}{' '}
+          <a class="link" href={explained.docs}>
+            {text('note.docs')}
+          </a>
+        </p>
+      )}
       {totalUs === null ? null : (
         <div class="line-in">
           <Waterfall attempt={attempt} scaleUs={scaleOf([attempt])} reader={reader} />

@@ -34,9 +34,11 @@ export function UrlField({
       />
       <FieldProblem id="url" problem={problem} />
       <ul class="rules" id="url-rules">
-        {urlRulesOf(engine, value, reader).map(({ said, holds }) => (
-          <li class={holds === undefined ? undefined : holds ? 'yes' : 'no'}>
-            <Icon name={holds === undefined ? 'dot' : holds ? 'check' : 'x'} />
+        {urlRulesOf(engine, value, reader).map(({ name, said, holds }) => (
+          <li class={holds === undefined ? undefined : holds ? 'yes' : 'no'} data-rule={name}>
+            {/* The second icon is for the script, which ticks the rule while somebody types. */}
+            {name === undefined && holds ? null : <Icon name={holds === false ? 'x' : 'dot'} />}
+            {name !== undefined || holds ? <Icon name="check" /> : null}
             <span>
               {said}
               {holds === undefined ? null : <span class="sr">{text(holds ? 'url.holds' : 'url.fails')}</span>}

@@ -81,6 +81,10 @@ const CODES: readonly (readonly [pattern: RegExp, kind: Kind])[] = [
 
 /** The names of statuses, as HTTP has them. */
 const REASONS: Readonly<Record<number, string>> = {
+  200: 'OK',
+  201: 'Created',
+  202: 'Accepted',
+  204: 'No Content',
   301: 'Moved Permanently',
   302: 'Found',
   303: 'See Other',

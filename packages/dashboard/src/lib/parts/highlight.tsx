@@ -1,7 +1,7 @@
 import type { Child } from 'hono/jsx'
 
 const KEYWORDS =
-  'and any as async await const def else end err export fits for foreach from func function if import in int let nil not or package raise range require return string throw new unless var void while'
+  'and any as async await const def else end err export for foreach from func function if import in int let nil not or package raise range require return string throw new unless var void while'
 
 /** Comments, texts, numbers and words of a language, in this order: inside of a text there is no comment. */
 const PARTS = new RegExp(

@@ -6,6 +6,10 @@ import type { Times } from './times.ts'
 /** For whom a page is: some words and facts are for one of them alone. */
 export type Reads = 'operator' | 'customer'
 
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
+
 /** Who reads a page, and how texts, numbers and times are shown to them. */
 export interface Reader {
   language: string
@@ -54,8 +58,6 @@ export function showRelative({ now, text }: Reader, ms: number): string {
     : text('time.in', { span: showSpan(ms - now, text) })
 }
 
-const DAY_MS = 86_400_000
-
 /** `14:30`, or `6 Oct, 14:30` where that is longer ago than a day. */
 export function showSince({ now, times }: Reader, ms: number): string {
   return now - ms < DAY_MS ? times.minute(ms) : `${times.day(ms)}, ${times.minute(ms)}`
@@ -64,6 +66,19 @@ export function showSince({ now, times }: Reader, ms: number): string {
 /** `4 min 12 s` until a time. */
 export function showUntil({ now, text }: Reader, ms: number): string {
   return showSpan(ms - now, text, 2)
+}
+
+/** A whole span in words: `24 hours`, `7 days`. */
+export function showLongSpan({ language }: Reader, ms: number): string {
+  const [value, unit] =
+    ms >= 2 * DAY_MS
+      ? ([Math.round(ms / DAY_MS), 'day'] as const)
+      : ms >= HOUR_MS
+        ? ([Math.round(ms / HOUR_MS), 'hour'] as const)
+        : ms >= MINUTE_MS
+          ? ([Math.round(ms / MINUTE_MS), 'minute'] as const)
+          : ([Math.round(ms / 1000), 'second'] as const)
+  return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(value)
 }
 
 export function showDuration({ text, language }: Reader, ms: number): string {

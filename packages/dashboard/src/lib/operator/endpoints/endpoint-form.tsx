@@ -1,4 +1,5 @@
 import { type Endpoint, EngineError, type Engine } from '@keepsend/engine'
+import { EventPicker } from '../../endpoint/event-picker.tsx'
 import { UrlField } from '../../endpoint/url-field.tsx'
 import { FormToken } from '../../parts/form-token.tsx'
 import { Head } from '../../parts/head.tsx'
@@ -7,7 +8,6 @@ import type { Reader } from '../../reader/reader.ts'
 import type { Action, Page, Shown } from '../../site/visit.ts'
 import { AdvancedFields } from './advanced-fields.tsx'
 import { type Typed, NOTHING_TYPED, inputOf, typedIn, typedOf } from './endpoint-input.ts'
-import { EventPicker } from './event-picker.tsx'
 import { findEndpoint } from './find-endpoint.ts'
 
 export const endpointNewPage: Page = {
@@ -106,7 +106,7 @@ function form({ typed, engine, endpoint, problem, reader }: FormParts): Shown {
             </label>
             <input id="description" name="description" maxlength={500} value={typed.description} />
           </div>
-          <EventPicker typed={typed} types={engine.eventTypes()} reader={reader} />
+          <EventPicker typed={typed} types={engine.eventTypes()} othersToo reader={reader} />
           <AdvancedFields
             typed={typed}
             versions={engine.catalog?.versions ?? []}

@@ -1,22 +1,23 @@
 import { type Endpoint, type EndpointInput, EngineError } from '@keepsend/engine'
+import {
+  EMPTY,
+  type Typed as TypedBase,
+  inputOf as baseInput,
+  listIn,
+  typedIn as baseIn,
+  typedOf as baseOf,
+} from '../../endpoint/endpoint-input.ts'
 import type { Sent } from '../../site/visit.ts'
 
 /** The fields of the form, as they were typed. */
-export interface Typed {
+export interface Typed extends TypedBase {
   workspace: string
-  url: string
-  description: string
-  all: boolean
-  types: readonly string[]
   channels: string
   /** JSON. */
   filter: string
   /** A line each, such as `x-tenant: lisbon`. Empty: the headers stay. */
   headers: string
   dropHeaders: boolean
-  rate: string
-  ratePeriod: string
-  retryStatuses: string
   /** Seconds. */
   deadline: string
   concurrency: string
@@ -25,63 +26,41 @@ export interface Typed {
 }
 
 export const NOTHING_TYPED: Typed = {
+  ...EMPTY,
   workspace: '',
-  url: '',
-  description: '',
-  all: true,
-  types: [],
   channels: '',
   filter: '',
   headers: '',
   dropHeaders: false,
-  rate: '',
-  ratePeriod: 'second',
-  retryStatuses: '',
   deadline: '',
   concurrency: '',
   version: '',
 }
 
 export function typedOf(endpoint: Endpoint): Typed {
-  const { eventTypes, filter, rateLimit, deadlineMs, concurrency } = endpoint
-  const all = eventTypes.length === 1 && eventTypes[0] === '*'
+  const { filter, deadlineMs, concurrency } = endpoint
   return {
     ...NOTHING_TYPED,
+    ...baseOf(endpoint),
     workspace: endpoint.workspaceId,
-    url: endpoint.url,
-    description: endpoint.description,
-    all,
-    types: all ? [] : eventTypes,
     channels: endpoint.channels.join(', '),
     filter: filter === null ? '' : JSON.stringify(filter, null, 2),
-    rate: shown(rateLimit),
-    ratePeriod: endpoint.ratePeriod,
-    retryStatuses: endpoint.retryStatuses.join(', '),
     deadline: deadlineMs === null ? '' : String(deadlineMs / 1000),
-    concurrency: shown(concurrency),
+    concurrency: concurrency === null ? '' : String(concurrency),
     version: endpoint.eventVersion ?? '',
   }
 }
 
-function shown(value: number | null): string {
-  return value === null ? '' : String(value)
-}
-
-export function typedIn({ field, fields }: Sent): Typed {
+export function typedIn(sent: Sent): Typed {
+  const { field } = sent
   const text = (name: string): string => field(name) ?? ''
   return {
+    ...baseIn(sent),
     workspace: text('workspace'),
-    url: text('url'),
-    description: text('description'),
-    all: field('all') !== 'some',
-    types: [...fields('types'), ...listIn(text('patterns'))],
     channels: text('channels'),
     filter: text('filter'),
     headers: text('headers'),
     dropHeaders: field('dropHeaders') !== undefined,
-    rate: text('rate'),
-    ratePeriod: field('ratePeriod') ?? 'second',
-    retryStatuses: text('retryStatuses'),
     deadline: text('deadline'),
     concurrency: text('concurrency'),
     version: text('version'),
@@ -90,20 +69,14 @@ export function typedIn({ field, fields }: Sent): Typed {
 
 /** @throws {EngineError} `invalid_request` for a text that cannot be read; the engine validates the rest */
 export function inputOf(typed: Typed): EndpointInput {
-  const { url, description, all, types, channels, rate, retryStatuses, deadline, concurrency, version } = typed
-  if (!all && types.length === 0) throw refused('choose at least one event, or all of them')
+  const { channels, deadline, concurrency, version } = typed
   return {
-    url: url.trim(),
-    description,
-    eventTypes: all ? ['*'] : types,
+    ...baseInput(typed),
     channels: listIn(channels),
     filter: filterIn(typed.filter),
     headers: headersIn(typed),
-    rateLimit: numberIn(rate),
-    ratePeriod: typed.ratePeriod as EndpointInput['ratePeriod'],
-    retryStatuses: listIn(retryStatuses).map(Number),
     deadlineMs: deadline === '' ? null : Math.round(Number(deadline) * 1000),
-    concurrency: numberIn(concurrency),
+    concurrency: concurrency === '' ? null : Number(concurrency),
     eventVersion: version === '' ? undefined : version,
   }
 }
@@ -128,14 +101,6 @@ function headersIn({ headers, dropHeaders }: Typed): Record<string, string> | un
       return [line.slice(0, at).trim(), line.slice(at + 1).trim()]
     }),
   )
-}
-
-function numberIn(written: string): number | null {
-  return written === '' ? null : Number(written)
-}
-
-function listIn(written: string): string[] {
-  return written.split(/[\s,]+/).filter((part) => part !== '')
 }
 
 function refused(message: string): EngineError {

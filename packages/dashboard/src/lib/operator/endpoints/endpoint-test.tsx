@@ -1,4 +1,5 @@
-import { EngineError, type TestAttempt } from '@keepsend/engine'
+import type { TestAttempt } from '@keepsend/engine'
+import { type TypedTest, tryTest } from '../../endpoint/try-test.ts'
 import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Body } from '../../parts/json-view.tsx'
@@ -10,11 +11,6 @@ import { Refusal } from '../../parts/refusal.tsx'
 import { Select } from '../../parts/select.tsx'
 import { breakable } from '../../parts/breakable.tsx'
 import { findEndpoint } from './find-endpoint.ts'
-
-interface Typed {
-  type: string
-  data: string
-}
 
 /** A test event with a payload of the reader's own, and what the endpoint answered. */
 export const endpointTestPage: Page = {
@@ -37,27 +33,17 @@ export const ENDPOINT_TEST_ACTIONS: readonly Action[] = [
       const { engine, param, field, by } = sent
       const typed = { type: field('type') ?? '', data: field('data') ?? '' }
       // What was typed stays, whatever is wrong with it.
-      let data: unknown
-      try {
-        data = JSON.parse(typed.data)
-      } catch (error) {
-        return show(sent, typed, { problem: error instanceof Error ? error.message : String(error) })
-      }
-      if (typeof data !== 'object' || data === null) return show(sent, typed, { problem: 'the data must be an object' })
-      try {
-        const attempt = await engine.sendTest(param('workspace'), param('id'), { type: typed.type, data, by })
-        return await show(sent, typed, { attempt })
-      } catch (error) {
-        if (!(error instanceof EngineError) || error.code === 'not_found') throw error
-        return show(sent, typed, { problem: error.message })
-      }
+      const place = { workspaceId: param('workspace'), id: param('id') }
+      const result = await tryTest(engine, place, { ...typed, by })
+      if ('attempt' in result) return show(sent, typed, result)
+      return show(sent, typed, { problem: result.problem === 'object' ? 'the data must be an object' : result.said })
     },
   },
 ]
 
 async function show(
   visit: Visit,
-  typed: Typed,
+  typed: TypedTest,
   { attempt, problem }: { attempt?: TestAttempt; problem?: string } = {},
 ): Promise<Shown> {
   const { engine, reader } = visit

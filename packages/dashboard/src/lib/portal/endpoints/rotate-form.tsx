@@ -1,8 +1,7 @@
 import { type Endpoint, EngineError, type SignatureScheme } from '@keepsend/engine'
 import { FormToken } from '../../parts/form-token.tsx'
 import { Icon } from '../../parts/icon.tsx'
-import { showSpan } from '../../reader/durations.ts'
-import type { Reader } from '../../reader/reader.ts'
+import { type Reader, showLongSpan } from '../../reader/reader.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -48,7 +47,7 @@ export function RotateForm({
         <select id="overlap" name="overlap" class="auto">
           {OVERLAPS_MS.map((ms) => (
             <option value={ms} selected={ms === DEFAULT_OVERLAP_MS}>
-              {ms === 0 ? text('portal.overlap_none') : showSpan(ms, text)}
+              {ms === 0 ? text('portal.overlap_none') : showLongSpan(reader, ms)}
             </option>
           ))}
         </select>

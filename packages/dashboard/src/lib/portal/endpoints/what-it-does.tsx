@@ -1,5 +1,5 @@
 import type { Endpoint } from '@keepsend/engine'
-import { showSpan } from '../../reader/durations.ts'
+import { showLongSpan } from '../../reader/reader.ts'
 import type { PortalVisit } from '../portal-visit.ts'
 
 /** What the receiver has to do, beside the form. @param endpoint undefined: a new one */
@@ -39,7 +39,7 @@ export function WhatItDoes({ endpoint, visit }: { endpoint?: Endpoint; visit: Po
         </li>
       </ol>
       {waits.length === 0 ? null : (
-        <p class="dim sub">{text('portal.does_again', { n: waits.length, span: showSpan(lastMs, text) })}</p>
+        <p class="dim sub">{text('portal.does_again', { n: waits.length, span: showLongSpan(reader, lastMs) })}</p>
       )}
     </aside>
   )

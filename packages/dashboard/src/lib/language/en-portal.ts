@@ -85,10 +85,6 @@ export const enPortal = {
   'portal.url_port': 'This port is not allowed. Use port {ports}.',
   'portal.url_credentials_stay':
     'This endpoint sends headers or credentials that only this host may have, so its host stays. Add an endpoint for another host, or ask {sender} to change this one.',
-  'portal.description_long': {
-    one: 'The description is too long. It may have {n} character.',
-    other: 'The description is too long. It may have {n} characters.',
-  },
   'portal.choose_events': 'Choose at least one event, or all of them.',
   'portal.rate_wrong': 'A rate limit is a whole number from 1 to {most}.',
   'portal.too_many_endpoints': 'You have as many endpoints as {sender} allows. Delete one that you do not need.',
@@ -110,7 +106,6 @@ export const enPortal = {
   'portal.filter_remove': 'Remove line {number}',
   'portal.filter_as_json': 'Write it as JSON',
   'portal.filter_in_words': 'Show it in words',
-  'portal.filter_no_words': 'Words cannot say this filter, so it stays JSON.',
   'portal.filter_is': 'is',
   'portal.filter_is_not': 'is not',
   'portal.filter_one_of': 'is one of',

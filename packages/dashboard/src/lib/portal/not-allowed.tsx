@@ -1,8 +1,8 @@
 import type { PortalCapability } from '@keepsend/engine'
 import type { Reader } from '../reader/reader.ts'
 import { MiddlePage } from '../site/problem-page.tsx'
-import type { Shown } from '../site/visit.ts'
-import type { PortalPage } from './portal-visit.ts'
+import type { Action, Shown } from '../site/visit.ts'
+import type { PortalAction, PortalPage, PortalVisit } from './portal-visit.ts'
 
 /** The answer to what the link does not allow. */
 export function notAllowed({ text, link }: Reader): Shown {
@@ -23,4 +23,15 @@ export function notAllowed({ text, link }: Reader): Shown {
 /** A page that only a link with the capability shows: one of which nothing but the form is of use. */
 export function pageNeeding(needs: PortalCapability, page: PortalPage): PortalPage {
   return { ...page, show: (visit) => (visit.may(needs) ? page.show(visit) : notAllowed(visit.reader)) }
+}
+
+/** The action, refused where the link does not allow it. */
+export function guarded(action: PortalAction): Action<PortalVisit> {
+  return {
+    path: action.path,
+    section: 'endpoints',
+    async act(sent) {
+      return sent.may(action.needs) ? action.act(sent) : notAllowed(sent.reader)
+    },
+  }
 }

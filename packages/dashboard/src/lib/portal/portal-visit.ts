@@ -1,7 +1,6 @@
 import type { PortalCapability, PortalLink } from '@keepsend/engine'
 import type { Viewer } from '../site/site.tsx'
-import type { Action, Page, Sent, Shown, Visit } from '../site/visit.ts'
-import { notAllowed } from './not-allowed.tsx'
+import type { Page, Sent, Shown, Visit } from '../site/visit.ts'
 
 /** A customer who came by a link. */
 export interface Customer extends Viewer {
@@ -27,15 +26,4 @@ export interface PortalAction {
   path: string
   needs: PortalCapability
   act(sent: PortalSent): Promise<string | Shown>
-}
-
-/** The action, refused where the link does not allow it. */
-export function guarded(action: PortalAction): Action<PortalVisit> {
-  return {
-    path: action.path,
-    section: 'endpoints',
-    async act(sent) {
-      return sent.may(action.needs) ? action.act(sent) : notAllowed(sent.reader)
-    },
-  }
 }

@@ -10,6 +10,10 @@ const DAY_MS = 24 * HOUR_MS
 /** For whom a page is: some words and facts are for one of them alone. */
 export type Reads = 'operator' | 'customer'
 
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
+
 /** Who reads a page, and how texts, numbers and times are shown to them. */
 export interface Reader {
   language: string
@@ -57,7 +61,6 @@ export function showRelative({ now, text }: Reader, ms: number): string {
     ? text('time.ago', { span: showSpan(now - ms, text) })
     : text('time.in', { span: showSpan(ms - now, text) })
 }
-
 
 /** `14:30`, or `6 Oct, 14:30` where that is longer ago than a day. */
 export function showSince({ now, times }: Reader, ms: number): string {

@@ -17,7 +17,6 @@ export type FieldName = 'url' | 'description' | 'types' | 'filter' | 'rate' | 'r
 /** What is wrong with each field. */
 export type Problems = ReadonlyMap<FieldName, string>
 
-const MAX_DESCRIPTION = 500
 const MAX_RATE = 10_000
 
 export function portalTypedOf(endpoint: Endpoint): PortalTyped {
@@ -48,8 +47,6 @@ export function problemsOf(typed: PortalTyped, engine: Engine, reader: Reader): 
   const problems = new Map<FieldName, string>()
   const url = urlProblem(typed.url.trim(), engine, reader)
   if (url !== undefined) problems.set('url', url)
-  if ([...typed.description].length > MAX_DESCRIPTION)
-    problems.set('description', text('portal.description_long', { n: MAX_DESCRIPTION }))
   if (!typed.all && typed.types.length === 0) problems.set('types', text('portal.choose_events'))
   const read = readTyped(typed.filter)
   if ('problem' in read) problems.set('filter', read.problem)

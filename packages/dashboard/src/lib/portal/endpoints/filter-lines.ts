@@ -84,24 +84,11 @@ function shownScalar(value: unknown): string | undefined {
 }
 
 function operandOf(operator: FilterWord, value: string): Scalar | Scalar[] {
-  switch (operator) {
-    case 'there':
-      return true
-    case 'absent':
-      return false
-    case 'begins':
-    case 'ends':
-      return value
-    case 'one_of':
-    case 'none_of':
-      return value
-        .split(',')
-        .map((part) => part.trim())
-        .filter((part) => part !== '')
-        .map(scalarOf)
-    default:
-      return scalarOf(value)
-  }
+  if (operator === 'there' || operator === 'absent') return operator === 'there'
+  if (operator === 'begins' || operator === 'ends') return value
+  if (operator !== 'one_of' && operator !== 'none_of') return scalarOf(value)
+  const parts = value.split(',').map((part) => part.trim())
+  return parts.filter((part) => part !== '').map(scalarOf)
 }
 
 function scalarOf(value: string): Scalar {

@@ -21,7 +21,8 @@ export const portalSecretAction: PortalAction = {
   needs: 'secrets:write',
   async act(sent) {
     const { engine, reader, workspaceId, field, by } = sent
-    const id = sent.param('id')
+    // First, so that an endpoint of another workspace answers as one that does not exist.
+    const { id, signatures, compatHeader } = await engine.endpoints.get(workspaceId, sent.param('id'))
     const verb = field('do')
     if (verb === 'reveal')
       return secretPage(sent, { revealed: await engine.endpoints.revealSecrets(workspaceId, id, { by }) })
@@ -31,7 +32,6 @@ export const portalSecretAction: PortalAction = {
         'invalid_request',
         `a secret can be revealed, hidden or rotated; found ${verb ?? 'nothing'}`,
       )
-    const { signatures, compatHeader } = await engine.endpoints.get(workspaceId, id)
     const schemes = compatHeader === null ? signatures : [...signatures, 'compat' as const]
     try {
       const scheme = schemes.find((one) => one === field('scheme'))

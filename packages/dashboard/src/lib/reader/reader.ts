@@ -10,10 +10,6 @@ const DAY_MS = 24 * HOUR_MS
 /** For whom a page is: some words and facts are for one of them alone. */
 export type Reads = 'operator' | 'customer'
 
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
-const DAY_MS = 24 * HOUR_MS
-
 /** Who reads a page, and how texts, numbers and times are shown to them. */
 export interface Reader {
   language: string

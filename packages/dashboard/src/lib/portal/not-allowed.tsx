@@ -5,7 +5,7 @@ import type { Action, Shown } from '../site/visit.ts'
 import type { PortalAction, PortalPage, PortalVisit } from './portal-visit.ts'
 
 /** The answer to what the link does not allow. */
-export function notAllowed({ text, link }: Reader): Shown {
+function notAllowed({ text, link }: Reader): Shown {
   const title = text('portal.not_allowed')
   const way = (
     <a class="btn primary" href={link()}>

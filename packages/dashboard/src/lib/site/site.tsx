@@ -60,7 +60,7 @@ export interface SiteParts<Who extends Viewer, V extends Visit> {
 }
 
 /** A request, and who sent it as far as that is known. */
-export interface About<Who> {
+interface About<Who> {
   c: Context
   reader: Reader
   viewer: Who | undefined

@@ -10,7 +10,7 @@ import type { PortalVisit } from '../portal-visit.ts'
 const FILTERS = ['q', 'status', 'type', 'time', 'before'] as const
 
 /** The filter of the list, as the query has it. */
-export type ListFilters = Record<(typeof FILTERS)[number], string | undefined>
+type ListFilters = Record<(typeof FILTERS)[number], string | undefined>
 
 export interface Listed {
   filters: ListFilters

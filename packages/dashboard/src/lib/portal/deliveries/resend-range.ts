@@ -5,7 +5,7 @@ import type { Visit } from '../../site/visit.ts'
 /** The deliveries that a customer may send again. */
 export const WHATS = ['failed', 'missed'] as const
 
-export type What = (typeof WHATS)[number]
+type What = (typeof WHATS)[number]
 
 /** What is sent again, of which time: from a query or a form, under the same names in both. */
 export interface ResendRange {

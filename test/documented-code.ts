@@ -74,6 +74,9 @@ function writeProgram(folder: string, runtime: Block['runtime'], blocks: readonl
     noEmit: true,
     noUnusedLocals: false,
     noUnusedParameters: false,
+    // The sources of the pages.
+    jsx: 'react-jsx',
+    jsxImportSource: 'hono/jsx',
     types: runtime === 'node' ? ['node'] : ['@cloudflare/workers-types'],
     lib: runtime === 'node' ? ['es2024', 'webworker', 'esnext.disposable'] : ['es2024'],
     // The engine's tests have it, the demo does not.

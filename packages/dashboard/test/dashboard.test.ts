@@ -1,5 +1,6 @@
 import { type Operator, createDashboard } from '@keepsend/dashboard'
 import { DEFAULT_SCOPES, EngineError } from '@keepsend/engine'
+import { Hono } from 'hono'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { MOUNT, openDashboard } from './open-dashboard.ts'
 
@@ -176,5 +177,14 @@ it('compresses its pages and its stylesheet for who accepts that, and for nobody
     const bytes = await new Response(response.body?.pipeThrough(new DecompressionStream('gzip'))).text()
     // Only the token of the forms differs.
     expect(bytes.replace(/[0-9a-f]{128}/g, '')).toBe((await plain.text()).replace(/[0-9a-f]{128}/g, ''))
+  }
+})
+
+it('redirects to no other host where it is mounted at the root', async () => {
+  const { engine } = await openDashboard()
+  const app = new Hono().route('/', createDashboard({ engine, authorize: () => ({ name: 'dana', role: 'read' }) }))
+  for (const path of ['//evil.example/', '//evil.example//', '/%5Cevil.example/']) {
+    const { headers } = await app.request(`https://app.example.com${path}`)
+    expect(new URL(headers.get('location') ?? '/', 'https://app.example.com').host).toBe('app.example.com')
   }
 })

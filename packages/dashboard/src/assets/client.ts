@@ -188,7 +188,7 @@ const RULES: Readonly<Record<string, (url: URL) => boolean>> = {
 function tick({ value }: HTMLInputElement): void {
   const url = URL.canParse(value) ? new URL(value) : undefined
   for (const rule of document.querySelectorAll<HTMLElement>('[data-rule]')) {
-    // What the server said was of another URL.
+    // The server's answer was about another URL.
     rule.classList.remove('no')
     rule.querySelector('.sr')?.remove()
     rule.classList.toggle('yes', url !== undefined && RULES[rule.dataset['rule'] ?? '']?.(url) === true)

@@ -6,7 +6,7 @@ export interface TypedTest {
   data: string
 }
 
-/** What came of it: the attempt, or why none was made. */
+/** The result: the attempt, or why none was made. */
 export type TestResult = { attempt: TestAttempt } | { problem: 'json' | 'object' | EngineError; said: string }
 
 /** Sends a test event to an endpoint and waits for its answer. @throws {EngineError} `not_found` */

@@ -7,7 +7,7 @@ const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
-/** For whom a page is: some words and facts are for one of them alone. */
+/** The reader of a page: some words and facts are for one of them alone. */
 export type Reads = 'operator' | 'customer'
 
 /** Who reads a page, and how texts, numbers and times are shown to them. */

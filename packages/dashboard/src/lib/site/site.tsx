@@ -11,14 +11,13 @@ import { type Preferences, preferencesOf, storePreferences } from '../reader/pre
 import { type Reader, createLink } from '../reader/reader.ts'
 import { createTimes } from '../reader/times.ts'
 import { compressWhereNeeded } from './compress.ts'
+import { inTime } from './in-time.ts'
 import { mountPath } from './mount.ts'
 import { FailurePage, forbiddenPage, noPage } from './problem-page.tsx'
 import type { Action, Page, Sent, Shown, Visit } from './visit.ts'
 
 // A test event of an endpoint is the largest form.
 const MAX_FORM_BYTES = 2_000_000
-// Longer than any statement of a page takes; a database that does not answer is said to be one.
-const MAX_WAIT_MS = 5000
 
 /** A page as the whole site shows it. */
 export type Answer = Omit<Shown, 'status'> & { status?: Shown['status'] | 401 | 410 | 500 }
@@ -236,18 +235,6 @@ function hereOf(c: Context, reader: Reader): string {
   const base = home === '/' ? '' : home
   const own = pathname.startsWith(base) ? pathname : base + pathname
   return own + search
-}
-
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`the database did not answer within ${MAX_WAIT_MS} ms`)), MAX_WAIT_MS)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 function fail(reason: string): never {

@@ -5,11 +5,11 @@ import type { Visit } from '../../site/visit.ts'
 /** The deliveries that a customer may send again. */
 export const WHATS = ['failed', 'missed'] as const
 
-type What = (typeof WHATS)[number]
+type Kind = (typeof WHATS)[number]
 
-/** What is sent again, of which time: from a query or a form, under the same names in both. */
+/** The deliveries to send again, of which time: from a query or a form, under the same names in both. */
 export interface ResendRange {
-  what: What
+  what: Kind
   /** The range of the form; undefined: `since` was given. */
   time: string | undefined
   since: number

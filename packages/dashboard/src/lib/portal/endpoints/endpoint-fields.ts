@@ -4,7 +4,7 @@ import type { Reader } from '../../reader/reader.ts'
 import type { PortalSent } from '../portal-visit.ts'
 import { type TypedFilter, readTyped, typedFilterIn, typedFilterOf } from './filter-typed.ts'
 
-/** What a customer sets of an endpoint. Channels, credentials, TLS and signatures are the sender's. */
+/** The parts of an endpoint that a customer sets. Channels, credentials, TLS and signatures are the sender's. */
 export interface PortalTyped extends Typed {
   filter: TypedFilter
   /** A label of the catalog; empty: its newest. */
@@ -14,7 +14,7 @@ export interface PortalTyped extends Typed {
 /** The fields of the form, by the ids of their controls. */
 export type FieldName = 'url' | 'description' | 'types' | 'filter' | 'rate' | 'retryStatuses' | 'version'
 
-/** What is wrong with each field. */
+/** The problem of each field. */
 export type Problems = ReadonlyMap<FieldName, string>
 
 const MAX_RATE = 10_000

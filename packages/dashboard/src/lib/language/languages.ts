@@ -1,8 +1,10 @@
+import { de } from './de.ts'
 import { en } from './en.ts'
+import { es } from './es.ts'
 import type { Messages } from './text.ts'
 
 /** The languages that Keepsend brings. */
-export const LANGUAGES: Readonly<Record<string, Messages>> = { en }
+export const LANGUAGES: Readonly<Record<string, Messages>> = { en, de, es }
 
 const DEFAULT_LANGUAGE = 'en'
 

@@ -36,7 +36,10 @@ export function ErrorNote({
             <p>{found.why}</p>
             {said === null ? null : (
               <p>
-                <b>{text('note.said')}</b> <span class="mono">{said}</span>
+                <b>{text('note.said')}</b>{' '}
+                <span class="mono" lang="en">
+                  {said}
+                </span>
               </p>
             )}
           </div>

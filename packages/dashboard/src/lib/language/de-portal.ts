@@ -94,10 +94,6 @@ export const dePortal = {
   'portal.url_port': 'Dieser Port ist nicht erlaubt. Verwenden Sie Port {ports}.',
   'portal.url_credentials_stay':
     'Dieser Endpunkt sendet Header oder Zugangsdaten, die nur dieser Host erhalten darf, deshalb bleibt der Host. Fügen Sie für einen anderen Host einen Endpunkt hinzu, oder bitten Sie {sender}, diesen zu ändern.',
-  'portal.description_long': {
-    one: 'Die Beschreibung ist zu lang. Erlaubt ist {n} Zeichen.',
-    other: 'Die Beschreibung ist zu lang. Erlaubt sind {n} Zeichen.',
-  },
   'portal.choose_events': 'Wählen Sie mindestens ein Ereignis oder alle.',
   'portal.rate_wrong': 'Ein Rate-Limit ist eine ganze Zahl von 1 bis {most}.',
   'portal.too_many_endpoints':
@@ -120,7 +116,6 @@ export const dePortal = {
   'portal.filter_remove': 'Zeile {number} entfernen',
   'portal.filter_as_json': 'Als JSON schreiben',
   'portal.filter_in_words': 'In Worten zeigen',
-  'portal.filter_no_words': 'Dieser Filter lässt sich nicht in Worten zeigen, deshalb bleibt er JSON.',
   'portal.filter_is': 'ist',
   'portal.filter_is_not': 'ist nicht',
   'portal.filter_one_of': 'ist eins von',
@@ -198,7 +193,7 @@ export const dePortal = {
   'portal.life_now': 'Jetzt',
   'portal.end_secret': 'Alten jetzt beenden',
   'portal.end_title': 'Nicht mehr mit dem alten Schlüssel signieren?',
-  'portal.end_what': 'Version {version} von {url}. Er würde von selbst um {time} enden.',
+  'portal.end_what': 'Version {version} von {url}. Sie würde von selbst enden: {time}.',
   'portal.end_then': 'Server, die nur den alten Schlüssel kennen, lehnen von nun an jede Anfrage ab.',
   'portal.end_kept': 'Der aktuelle Schlüssel signiert weiter.',
   'portal.end_verb': 'Alten Schlüssel beenden',
@@ -231,4 +226,9 @@ export const dePortal = {
   'portal.test_not_sent': 'Der Test wurde nicht gesendet',
   'portal.not_json': 'Das ist kein JSON: „{error}“.',
   'portal.not_object': 'Die Payload muss ein JSON-Objekt sein, keine Liste und kein einzelner Wert.',
+  'portal.description_long': {
+    one: 'Die Beschreibung ist zu lang. Erlaubt ist {n} Zeichen.',
+    other: 'Die Beschreibung ist zu lang. Erlaubt sind {n} Zeichen.',
+  },
+  'portal.filter_no_words': 'Dieser Filter lässt sich nicht in Worten zeigen, deshalb bleibt er JSON.',
 } as const satisfies Pick<Messages, keyof typeof enPortal>

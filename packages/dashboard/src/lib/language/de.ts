@@ -1,10 +1,12 @@
 // As long as the pages have texts.
+import { dePortalDeliveries } from './de-portal-deliveries.ts'
 import { dePortal } from './de-portal.ts'
 import type { Messages } from './text.ts'
 
 /** The texts of the pages in German, which address the reader as "Sie". */
 export const de: Messages = {
   ...dePortal,
+  ...dePortalDeliveries,
 
   skip: 'Zum Inhalt springen',
   back: 'Zurück',
@@ -59,6 +61,7 @@ export const de: Messages = {
   'outcome.superseded': 'überholt',
   'next.after_probe': 'nach einer Probe',
   'next.when_resumed': 'nach Fortsetzen',
+  'next.when_enabled': 'nach Aktivierung',
   'next.due': 'jetzt fällig',
 
   'column.status': 'Status',
@@ -403,7 +406,7 @@ export const de: Messages = {
   'overview.all_problems': 'Alle Probleme',
   'overview.by_outcome': 'Versuche nach Ergebnis',
   'overview.by_outcome_said': 'Versuche im Zeitverlauf: {delivered} zugestellt, {failed} fehlgeschlagen.',
-  'overview.retried': 'Wird erneut versucht',
+  'overview.retried': 'Neu zu versuchen',
   'overview.latency': 'Versuchsdauer',
   'overview.latency_what': 'logarithmisch',
   'overview.latency_said': 'Perzentile der Dauer eines Versuchs, logarithmisch dargestellt.',
@@ -429,7 +432,7 @@ export const de: Messages = {
   'first.see': 'Die Ankunft sehen',
   'first.see_how': 'Die Zustellung, ihre Versuche und die Antwort des Endpunkts stehen unter „Zustellungen“.',
 
-  none: 'keine',
+  none: 'nicht gesetzt',
   default: 'Standard',
   more_than: { one: 'mehr als {n}', other: 'mehr als {n}' },
   'pager.next': 'Weiter',

@@ -212,6 +212,6 @@ export const enPortal = {
   'portal.payload_how':
     'Sent as {data}, with type and time around it, signed like any other. It is marked as a test in your history, and is not retried.',
   'portal.test_not_sent': 'The test was not sent',
-  'portal.not_json': 'This is no JSON: {error}.',
+  'portal.not_json': 'This is no JSON: “{error}”.',
   'portal.not_object': 'The payload must be an object of JSON, not a list or a single value.',
 } as const satisfies Readonly<Record<string, Message>>

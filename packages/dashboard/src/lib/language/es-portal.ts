@@ -88,10 +88,6 @@ export const esPortal = {
   'portal.url_port': 'Este puerto no está permitido. Use el puerto {ports}.',
   'portal.url_credentials_stay':
     'Este endpoint envía cabeceras o credenciales que solo puede recibir este host, por eso el host no cambia. Añada un endpoint para otro host, o pida a {sender} que cambie este.',
-  'portal.description_long': {
-    one: 'La descripción es demasiado larga. Puede tener {n} carácter.',
-    other: 'La descripción es demasiado larga. Puede tener {n} caracteres.',
-  },
   'portal.choose_events': 'Elija al menos un evento, o todos.',
   'portal.rate_wrong': 'Un límite de tasa es un número entero de 1 a {most}.',
   'portal.too_many_endpoints': 'Ya tiene tantos endpoints como {sender} permite. Elimine uno que no necesite.',
@@ -113,7 +109,6 @@ export const esPortal = {
   'portal.filter_remove': 'Quitar la línea {number}',
   'portal.filter_as_json': 'Escribirlo en JSON',
   'portal.filter_in_words': 'Mostrarlo en palabras',
-  'portal.filter_no_words': 'Este filtro no se puede expresar en palabras, así que queda en JSON.',
   'portal.filter_is': 'es',
   'portal.filter_is_not': 'no es',
   'portal.filter_one_of': 'es uno de',
@@ -186,7 +181,7 @@ export const esPortal = {
   'portal.life_now': 'Ahora',
   'portal.end_secret': 'Anular ya el antiguo',
   'portal.end_title': '¿Dejar de firmar con el secreto antiguo?',
-  'portal.end_what': 'Versión {version} de {url}. Terminaría por sí solo: {time}.',
+  'portal.end_what': 'Versión {version} de {url}. Terminaría por sí sola: {time}.',
   'portal.end_then': 'Los servidores que solo conocen el secreto antiguo rechazan desde ahora todas las peticiones.',
   'portal.end_kept': 'El secreto actual sigue firmando.',
   'portal.end_verb': 'Anular el secreto antiguo',
@@ -218,4 +213,9 @@ export const esPortal = {
   'portal.test_not_sent': 'La prueba no se ha enviado',
   'portal.not_json': 'No es JSON: «{error}».',
   'portal.not_object': 'El payload debe ser un objeto JSON, no una lista ni un valor suelto.',
+  'portal.description_long': {
+    one: 'La descripción es demasiado larga. Puede tener {n} carácter.',
+    other: 'La descripción es demasiado larga. Puede tener {n} caracteres.',
+  },
+  'portal.filter_no_words': 'Este filtro no se puede expresar en palabras, así que queda en JSON.',
 } as const satisfies Pick<Messages, keyof typeof enPortal>

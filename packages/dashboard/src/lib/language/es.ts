@@ -1,10 +1,12 @@
 // As long as the pages have texts.
+import { esPortalDeliveries } from './es-portal-deliveries.ts'
 import { esPortal } from './es-portal.ts'
 import type { Messages } from './text.ts'
 
 /** The texts of the pages in Spanish: infinitives on buttons, and "usted" where somebody is addressed. */
 export const es: Messages = {
   ...esPortal,
+  ...esPortalDeliveries,
 
   skip: 'Saltar al contenido',
   back: 'Volver',
@@ -12,7 +14,7 @@ export const es: Messages = {
   signed_in: 'Sesión de {name}',
   bytes: { one: '{n} byte', other: '{n} bytes' },
 
-  'nav.label': 'Menú principal',
+  'nav.label': 'Principal',
   'nav.home': ', resumen',
   'nav.menu': 'Menú',
   'nav.overview': 'Resumen',
@@ -59,6 +61,7 @@ export const es: Messages = {
   'outcome.superseded': 'reemplazado',
   'next.after_probe': 'tras un sondeo',
   'next.when_resumed': 'al reanudar',
+  'next.when_enabled': 'al activarlo',
   'next.due': 'toca ahora',
 
   'column.status': 'Estado',
@@ -423,7 +426,7 @@ export const es: Messages = {
   'first.see': 'Verlo llegar',
   'first.see_how': 'La entrega, sus intentos y la respuesta del endpoint están en «Entregas».',
 
-  none: 'ninguno',
+  none: 'sin definir',
   default: 'por defecto',
   more_than: { one: 'más de {n}', other: 'más de {n}' },
   'pager.next': 'Siguiente',

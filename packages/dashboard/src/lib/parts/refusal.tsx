@@ -8,7 +8,7 @@ export function Refusal({ problem, reader: { text } }: { problem: string; reader
       <Icon name="failed" />
       <div>
         <h2>{text('form.refused')}</h2>
-        <p>{problem}</p>
+        <p lang="en">{problem}</p>
       </div>
     </div>
   )

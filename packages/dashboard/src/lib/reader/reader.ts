@@ -89,10 +89,14 @@ export function showNumber({ language }: Reader, value: number): string {
   return new Intl.NumberFormat(language).format(value)
 }
 
-/** With one decimal, and never 100% when one failed. */
+/** With one decimal, and never 100 % when one failed. */
 export function showPercent({ language }: Reader, part: number, whole: number): string {
   if (whole === 0) return '–'
-  const percent = (part / whole) * 100
-  const shown = part < whole ? Math.min(percent, 99.9) : percent
-  return `${new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(shown)}%`
+  const share = part / whole
+  const format = new Intl.NumberFormat(language, {
+    style: 'percent',
+    minimumFractionDigits: 1,
+    maximumFractionDigits: 1,
+  })
+  return format.format(part < whole ? Math.min(share, 0.999) : share)
 }

@@ -43,7 +43,9 @@ export function shownError(error: unknown, reader: Reader): Shown | undefined {
         }
       >
         <p>{text('not_kept.why')}</p>
-        <p class="dim">{error.message}</p>
+        <p class="dim" lang="en">
+          {error.message}
+        </p>
       </MiddlePage>
     )
     return { title, main, status: 404 }
@@ -52,7 +54,7 @@ export function shownError(error: unknown, reader: Reader): Shown | undefined {
     const title = text('refused.title')
     const main = (
       <MiddlePage title={title} way={<Home reader={reader} />}>
-        <p>{error.message}</p>
+        <p lang="en">{error.message}</p>
       </MiddlePage>
     )
     return { title, main, status: error.code === 'conflict' ? 409 : 400 }

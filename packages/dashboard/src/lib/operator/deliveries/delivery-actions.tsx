@@ -138,7 +138,7 @@ function moved({
                 <a class="mono" href={link('deliveries', id)}>
                   {id}
                 </a>
-                : {why}
+                : <span lang="en">{why}</span>
               </li>
             ))}
           </ul>

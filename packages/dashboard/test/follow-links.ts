@@ -1,7 +1,8 @@
 import { defineEvents, event } from '@keepsend/engine'
 import { type TestEngineOptions, createTestEngine } from '@keepsend/testing'
 
-const MAX_PAGES = 400
+/** More than any test has: a walk that gets there goes round in circles. */
+export const MAX_PAGES = 400
 
 export const catalog = defineEvents({
   'message.posted': event({

@@ -13,18 +13,78 @@ const OTHERS = Object.entries(LANGUAGES).filter(([language]) => language !== 'en
 
 /** Words of the field that other languages use as well, words that happen to be the same, and texts that are values alone. */
 const SAME = new Set([
-  ...['ms', 's', 'min', 'h', 'd', '2xx', '3xx', '4xx', '5xx', 'TLS', '{phase} {span}', '{what}, {url}'],
-  ...['Webhooks', 'Endpoint', 'Endpoints', 'Payload', 'Workspace', 'Workspaces', 'Replays', 'Trace', 'Body', 'body'],
-  ...['Poller', 'Cron', 'Worker', 'Workers', 'Test', 'Status', 'Name', 'Problem', 'Filter', 'Version', 'Id'],
-  ...['Minute', 'Replay', 'optional', 'in {span}', '{n} byte', '{n} bytes', '{error}', 'Error', 'No'],
+  'ms',
+  's',
+  'min',
+  'h',
+  'd',
+  '2xx',
+  '3xx',
+  '4xx',
+  '5xx',
+  'TLS',
+  '{phase} {span}',
+  '{what}, {url}',
+  'Webhooks',
+  'Endpoint',
+  'Endpoints',
+  'Payload',
+  'Workspace',
+  'Workspaces',
+  'Replays',
+  'Trace',
+  'Body',
+  'body',
+  'Poller',
+  'Cron',
+  'Worker',
+  'Workers',
+  'Test',
+  'Status',
+  'Name',
+  'Problem',
+  'Filter',
+  'Version',
+  'Id',
+  'Minute',
+  'Replay',
+  'optional',
+  'in {span}',
+  '{n} byte',
+  '{n} bytes',
 ])
 
 /** Columns, states and buttons. */
 const SHORT = [
-  ...['nav.', 'state.', 'endpoint.enabled', 'endpoint.disabled', 'endpoint.paused', 'endpoint.failing', 'column.'],
-  ...['http.', 'filter.a', 'pager.n', 'pager.o', 'copy.', 'problem.', 'replay.running', 'replay.paused', 'keys.rotate'],
-  ...['delivery.re', 'delivery.send', 'delivery.give', 'form.save', 'form.cancel', 'test.send', 'links.create'],
-  ...['portal.column', 'portal.field', 'portal.send', 'portal.enable_and', 'portal.rotate', 'endpoint.pause'],
+  'nav.',
+  'state.',
+  'endpoint.enabled',
+  'endpoint.disabled',
+  'endpoint.paused',
+  'endpoint.failing',
+  'column.',
+  'http.',
+  'filter.a',
+  'pager.n',
+  'pager.o',
+  'copy.',
+  'problem.',
+  'replay.running',
+  'replay.paused',
+  'keys.rotate',
+  'delivery.re',
+  'delivery.send',
+  'delivery.give',
+  'form.save',
+  'form.cancel',
+  'test.send',
+  'links.create',
+  'portal.column',
+  'portal.field',
+  'portal.send',
+  'portal.enable_and',
+  'portal.rotate',
+  'endpoint.pause',
 ]
 /** A short word cannot be said in 60 % more of itself. */
 const ROOM = 8
@@ -79,7 +139,6 @@ describe.each(OTHERS)('%s', (language, messages) => {
       .filter(([key]) => SHORT.some((prefix) => key.startsWith(prefix)))
       .map(([key, message]) => ({ key, text: longestOf(message), english: longestOf(ENGLISH[key]) }))
       .filter(({ text, english }) => text.length > Math.max(english.length * 1.6, english.length + ROOM))
-      .filter(({ text }) => !text.includes('. '))
     expect(long).toEqual([])
   })
 

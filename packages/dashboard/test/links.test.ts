@@ -1,10 +1,8 @@
 // Every page in its states: with history and without, with a catalog and without, with nothing in the database.
 import { createTestEngine } from '@keepsend/testing'
 import { expect, it } from 'vitest'
-import { catalog, filledEngine, followLinks } from './follow-links.ts'
+import { MAX_PAGES, catalog, filledEngine, followLinks } from './follow-links.ts'
 import { MOUNT, openDashboard } from './open-dashboard.ts'
-
-const MAX_PAGES = 400
 
 it.each<[string, number, () => ReturnType<typeof createTestEngine>]>([
   ['history and a catalog', 60, () => filledEngine({ history: { search: ['data.id'] }, catalog })],

@@ -487,7 +487,7 @@ export const en = {
   'endpoint.is_paused': 'Paused for {span} more, until {time}',
   'endpoint.paused_then': 'They are sent when the pause ends.',
   'endpoint.probe': 'Probe now',
-  'endpoint.nothing_to_probe': 'no delivery of this endpoint is held, so there is none to probe it with: send a test',
+  'endpoint.nothing_to_probe': 'No delivery of this endpoint is held, so there is none to probe it with. Send a test.',
   'endpoint.settings': 'Settings',
   'endpoint.signing': 'Signing',
   'endpoint.own_tls': 'own settings',

@@ -496,7 +496,7 @@ export const es: Messages = {
   'endpoint.paused_then': 'Se envían cuando termine la pausa.',
   'endpoint.probe': 'Sondear',
   'endpoint.nothing_to_probe':
-    'no hay ninguna entrega retenida de este endpoint, así que no hay con qué sondearlo: envíe una prueba',
+    'No hay ninguna entrega retenida de este endpoint, así que no hay con qué sondearlo. Envíe una prueba.',
   'endpoint.settings': 'Ajustes',
   'endpoint.signing': 'Firma',
   'endpoint.own_tls': 'ajustes propios',
@@ -568,8 +568,7 @@ export const es: Messages = {
   'form.some_events': 'Solo estos',
   'form.patterns': 'Otros tipos y patrones',
   'form.types': 'Tipos y patrones',
-  'form.of_group': '{count} de {most}',
-  'form.group_what': 'todos, también los que se añadan después',
+  'form.all_chosen': 'todos',
   'url.https': 'empieza por {schemes}',
   'url.public': 'apunta a un host público',
   'url.port': 'usa el puerto {ports}',

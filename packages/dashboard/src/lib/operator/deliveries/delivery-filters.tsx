@@ -50,7 +50,17 @@ export function FilterForm({
   )
 }
 
-const CHIPS = ['status', 'type', 'endpoint', 'workspace', 'http', 'error', 'code', 'event'] as const
+const CHIPS = {
+  status: 'column.status',
+  type: 'column.type',
+  endpoint: 'column.endpoint',
+  workspace: 'column.workspace',
+  http: 'column.response',
+  error: 'column.problem',
+  code: 'column.response',
+  event: 'fact.event',
+} as const satisfies Partial<Record<keyof Filters, PlainKey>>
+const CHIP_NAMES = Object.keys(CHIPS) as (keyof typeof CHIPS)[]
 
 /** The filters that are set, each with a link that removes it. */
 export function Chips({
@@ -64,7 +74,7 @@ export function Chips({
   reader: Reader
 }) {
   const { text, link } = reader
-  const set = CHIPS.filter((name) => filters[name] !== undefined)
+  const set = CHIP_NAMES.filter((name) => filters[name] !== undefined)
   if (set.length === 0) return null
   const names: Readonly<Record<string, PlainKey>> = Object.fromEntries([...STATUSES, ...CLASSES])
   return (
@@ -77,7 +87,7 @@ export function Chips({
             {key === undefined ? <span class="mono">{urls.get(value) ?? value}</span> : text(key)}
             <a
               href={link('deliveries', { ...filters, [name]: undefined, before: undefined })}
-              aria-label={text('filter.remove', { name })}
+              aria-label={text('filter.remove', { name: text(CHIPS[name]) })}
             >
               <Icon name="x" />
             </a>

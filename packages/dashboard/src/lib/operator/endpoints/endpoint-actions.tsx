@@ -1,5 +1,7 @@
 import { EngineError } from '@keepsend/engine'
-import type { Action, Sent } from '../../site/visit.ts'
+import type { Reader } from '../../reader/reader.ts'
+import { MiddlePage } from '../../site/problem-page.tsx'
+import type { Action, Sent, Shown } from '../../site/visit.ts'
 
 export const ENDPOINT_ACTIONS: readonly Action[] = [
   {
@@ -16,7 +18,7 @@ export const ENDPOINT_ACTIONS: readonly Action[] = [
       else if (verb === 'pause')
         await endpoints.pause(workspaceId, id, { by, forMs: forMs === undefined ? undefined : Number(forMs) })
       else if (verb === 'resume') await endpoints.resume(workspaceId, id, { by })
-      else if (verb === 'probe') await probe(sent)
+      else if (verb === 'probe') return probe(sent)
       else if (verb === 'delete') {
         await endpoints.delete(workspaceId, id, { by })
         return link('endpoints')
@@ -31,10 +33,27 @@ export const ENDPOINT_ACTIONS: readonly Action[] = [
 ]
 
 /** Sends one held delivery now: while the circuit is open, that is its probe. */
-async function probe({ engine, reader, param, by }: Sent): Promise<void> {
+async function probe({ engine, reader, param, by }: Sent): Promise<string | Shown> {
+  const { link } = reader
   const [workspaceId, endpointId] = [param('workspace'), param('id')]
   const { rows } = await engine.deliveries.list(workspaceId, { endpointId, status: 'held', limit: 1 })
   const [held] = rows
-  if (!held) throw new EngineError('conflict', reader.text('endpoint.nothing_to_probe'))
+  if (!held) return nothingToProbe(link('endpoints', workspaceId, endpointId), reader)
   await engine.deliveries.retryNow(workspaceId, held.id, { by })
+  return link('endpoints', workspaceId, endpointId)
+}
+
+function nothingToProbe(back: string, { text }: Reader): Shown {
+  const title = text('refused.title')
+  const way = (
+    <a class="btn primary" href={back}>
+      {text('back')}
+    </a>
+  )
+  const main = (
+    <MiddlePage title={title} way={way}>
+      <p>{text('endpoint.nothing_to_probe')}</p>
+    </MiddlePage>
+  )
+  return { title, main, status: 409 }
 }

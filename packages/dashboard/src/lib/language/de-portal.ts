@@ -229,9 +229,4 @@ export const dePortal = {
   'portal.test_not_sent': 'Der Test wurde nicht gesendet',
   'portal.not_json': 'Das ist kein JSON: „{error}“.',
   'portal.not_object': 'Die Payload muss ein JSON-Objekt sein, keine Liste und kein einzelner Wert.',
-  'portal.description_long': {
-    one: 'Die Beschreibung ist zu lang. Erlaubt ist {n} Zeichen.',
-    other: 'Die Beschreibung ist zu lang. Erlaubt sind {n} Zeichen.',
-  },
-  'portal.filter_no_words': 'Dieser Filter lässt sich nicht in Worten zeigen, deshalb bleibt er JSON.',
 } as const satisfies Pick<Messages, keyof typeof enPortal>

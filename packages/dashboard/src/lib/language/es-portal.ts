@@ -216,9 +216,4 @@ export const esPortal = {
   'portal.test_not_sent': 'La prueba no se ha enviado',
   'portal.not_json': 'No es JSON: «{error}».',
   'portal.not_object': 'El payload debe ser un objeto JSON, no una lista ni un valor suelto.',
-  'portal.description_long': {
-    one: 'La descripción es demasiado larga. Puede tener {n} carácter.',
-    other: 'La descripción es demasiado larga. Puede tener {n} caracteres.',
-  },
-  'portal.filter_no_words': 'Este filtro no se puede expresar en palabras, así que queda en JSON.',
 } as const satisfies Pick<Messages, keyof typeof enPortal>

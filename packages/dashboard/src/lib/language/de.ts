@@ -83,7 +83,7 @@ export const de: Messages = {
   'column.hour': 'Stunde',
 
   'range.1h': 'Letzte Stunde',
-  'range.24h': 'Letzte 24 Stunden',
+  'range.24h': 'Letzte 24 h',
   'range.7d': 'Letzte 7 Tage',
   'range.30d': 'Letzte 30 Tage',
   'http.2xx': '2xx',

@@ -83,7 +83,7 @@ export const es: Messages = {
   'column.hour': 'Hora',
 
   'range.1h': 'Última hora',
-  'range.24h': 'Últimas 24 horas',
+  'range.24h': 'Últimas 24 h',
   'range.7d': 'Últimos 7 días',
   'range.30d': 'Últimos 30 días',
   'http.2xx': '2xx',

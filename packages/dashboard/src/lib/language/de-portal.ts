@@ -213,12 +213,12 @@ export const dePortal = {
   'portal.signed': 'So wird signiert',
   'portal.signed_id': 'das Ereignis, jedes Mal gleich',
   'portal.signed_timestamp': 'dieses Versuchs, in Sekunden',
-  'portal.signed_v1': '{prefix} und der HMAC-SHA256 von {content}, je aktivem Schlüssel einer',
+  'portal.signed_v1': '{prefix} und der HMAC-SHA256 von {content} (einer je aktivem Schlüssel)',
   'portal.signed_v1a': '{prefix} und die ed25519-Signatur von {content}, zu prüfen mit dem öffentlichen Schlüssel',
   'portal.signed_compat': 'eine ältere Form, mit eigenem Schlüssel',
   'portal.verify': 'Signatur prüfen',
   'portal.verify_what':
-    'Prüfen Sie vor allem anderen, und zwar die Bytes, wie sie ankamen. Jede Bibliothek für {link} tut dasselbe.',
+    'Prüfen Sie sie als Erstes, über die Bytes, wie sie ankamen. Jede Bibliothek für {link} tut dasselbe.',
   'portal.verify_language': 'Sprache',
 
   'portal.load_example': 'Beispiel laden',

@@ -11,7 +11,7 @@ test('every block of TypeScript in docs and in the READMEs compiles', () => {
 test('a block that calls what is not there is found, with its place', () => {
   const block = { place: 'docs/page.md:7', code: 'createHmacSigner()\n', runtime: 'node' } as const
   expect(compile([block])).toEqual([expect.stringMatching(/^docs\/page\.md:7\(1,1\): error TS\d+: .*createHmacSigner/)])
-}, 60_000)
+}, 120_000)
 
 test('a block is found in a list, by any fence, and with words behind its language', () => {
   const page =

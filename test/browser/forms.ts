@@ -58,7 +58,7 @@ export async function submit(page: Page, button: Locator): Promise<{ sent: numbe
     if (response.request().isNavigationRequest()) statuses.push(response.status())
   })
   // It may stand in a menu that is not open.
-  const menu = page.locator('details:not([open])', { has: button }).locator('summary').first()
+  const menu = button.locator('xpath=ancestor::details[not(@open)]/summary').first()
   if (!(await button.isVisible()) && (await menu.count()) > 0) await menu.click()
   await button.click()
   await page.waitForLoadState('load')

@@ -9,6 +9,7 @@ import { startReceivers } from './receivers.ts'
 import { PATTERNS, walk } from './site.ts'
 import { type Visitor, openWindow, sidewaysPixels } from './visitor.ts'
 
+const NAMES_AT_A_TIME = 6
 const PHONE = { viewport: { width: 360, height: 740 } }
 
 const { folder, remove } = openFolder()
@@ -48,11 +49,15 @@ it.each(PATTERNS.filter((pattern) => !pattern.includes(':')))(
   '%s takes hostile texts in its query',
   async (pattern) => {
     const window = await openWindow(browser, PHONE)
-    const names = new Set(pages.flatMap((page) => (page.pattern === pattern ? namesIn(page.path, page.html) : [])))
+    const found = pages.flatMap((page) => (page.pattern === pattern ? namesIn(page.path, page.html) : []))
+    const names = [...new Set(found)]
     const faults: string[] = []
     for (const text of HOSTILE) {
-      const query = new URLSearchParams([...names].map((name) => [name, text]))
-      faults.push(...(await faultsAt(window, `${pattern}?${query}`, isRefusal)))
+      // A few at a time: the server refuses an address that is too long.
+      for (let at = 0; at < names.length; at += NAMES_AT_A_TIME) {
+        const query = new URLSearchParams(names.slice(at, at + NAMES_AT_A_TIME).map((name) => [name, text]))
+        faults.push(...(await faultsAt(window, `${pattern}?${query}`, isRefusal)))
+      }
     }
     expect(faults).toEqual([])
   },

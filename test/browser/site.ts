@@ -22,7 +22,11 @@ const LIKE_EACH = 12
  *
  * @param patterns the paths of the pages that there are
  */
-export async function walk(url: string, patterns: readonly string[] = PATTERNS): Promise<FoundPage[]> {
+export async function walk(
+  url: string,
+  patterns: readonly string[] = PATTERNS,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<FoundPage[]> {
   const found: FoundPage[] = []
   const counts = new Map<string, number>()
   const seen = new Set<string>()
@@ -36,7 +40,7 @@ export async function walk(url: string, patterns: readonly string[] = PATTERNS):
     const count = (counts.get(like) ?? 0) + 1
     counts.set(like, count)
     if (count > (path.includes('?') ? 1 : LIKE_EACH)) continue
-    const response = await fetch(url + path)
+    const response = await fetch(url + path, { headers })
     const html = await response.text()
     if (!response.ok) throw new Error(`${path} is linked to and answers ${response.status}: ${html.slice(0, 200)}`)
     found.push({ pattern, path, html })

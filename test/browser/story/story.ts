@@ -62,6 +62,7 @@ async function live(past: Past, at: number, ids: StoryIds): Promise<void> {
   const { engine } = past
   const people: [agoMs: number, act: () => Promise<unknown>][] = [
     [25 * HOUR_MS, () => addKeys(past)],
+    [24 * HOUR_MS, () => addLinks(past)],
     [7 * HOUR_MS, () => engine.endpoints.setStatus('lumen-clinic', ids.disabled, 'disabled', OPERATOR)],
     [4 * HOUR_MS, () => engine.replays.create('lumen-clinic', { what: 'failed', endpointId: ids.recovered }, OPERATOR)],
     [100 * MINUTE_MS, () => acknowledge(past, 'nimbus-labs', ids.expired)],
@@ -103,6 +104,16 @@ async function addKeys({ engine }: Past): Promise<void> {
     name: 'Reports',
     scopes: ['deliveries:read'],
     expiresInMs: 30 * 24 * HOUR_MS,
+    ...OPERATOR,
+  })
+}
+
+async function addLinks({ engine }: Past): Promise<void> {
+  await engine.portalLinks.create('acme-freight', {
+    capabilities: ['endpoints:write'],
+    subject: 'Kim',
+    uses: 'many',
+    expiresInMs: 7 * 24 * HOUR_MS,
     ...OPERATOR,
   })
 }

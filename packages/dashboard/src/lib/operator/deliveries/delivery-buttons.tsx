@@ -1,4 +1,4 @@
-import type { DeliveryWithAttempts } from '@keepsend/engine'
+import type { DeliveryWithAttempts, Endpoint } from '@keepsend/engine'
 import { Icon } from '../../parts/icon.tsx'
 import { phaseOf } from '../../parts/status.tsx'
 import type { Reader } from '../../reader/reader.ts'
@@ -6,12 +6,15 @@ import type { Reader } from '../../reader/reader.ts'
 /** The next step of a delivery in the open, the rest in a menu. */
 export function DeliveryActions({
   delivery,
+  endpoint,
   eventId,
   curl,
   support,
   reader,
 }: {
   delivery: DeliveryWithAttempts
+  /** Undefined: it was deleted. */
+  endpoint: Endpoint | undefined
   eventId: string
   /** The command, where it is short enough to be copied from here. */
   curl: string | undefined
@@ -19,10 +22,13 @@ export function DeliveryActions({
   support: string
   reader: Reader
 }) {
-  const { text, link, canAct } = reader
+  const { text, link, canAct, now } = reader
   const { id, workspaceId } = delivery
   const phase = phaseOf(delivery)
   const isSettled = phase === 'delivered' || phase === 'failed'
+  // A disabled or paused endpoint takes nothing: the engine refuses to send.
+  const isPaused = (endpoint?.pausedUntil ?? 0) > now
+  const isTaking = isSettled ? endpoint !== undefined : endpoint?.status === 'enabled' && !isPaused
   return (
     <>
       <a class="btn" href={link('deliveries', id, { curl: 1 })} data-copy={curl}>
@@ -56,7 +62,7 @@ export function DeliveryActions({
           ) : null}
         </ul>
       </details>
-      {canAct ? <MainButton isSettled={isSettled} isHeld={phase === 'held'} reader={reader} /> : null}
+      {canAct && isTaking ? <MainButton isSettled={isSettled} isHeld={phase === 'held'} reader={reader} /> : null}
     </>
   )
 }

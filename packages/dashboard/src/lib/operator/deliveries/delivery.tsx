@@ -54,6 +54,7 @@ export const deliveryPage: Page = {
           actions={
             <DeliveryActions
               delivery={delivery}
+              endpoint={endpoint}
               eventId={eventId}
               curl={curl && curl.payload.length <= MAX_COPIED ? curlOf(curl) : undefined}
               support={supportText(delivery, { eventId, url: endpoint?.url }, reader)}

@@ -87,7 +87,7 @@ function Keys({ keys, workspaceId, reader }: { keys: readonly ApiKey[]; workspac
       <tbody>
         {keys.map(({ id, name, scopes, lastUsedAt, expiresAt }) => (
           <tr>
-            <td class="a st">{name === '' ? <span class="mono dim">{id}</span> : name}</td>
+            <td class="a st tx">{name === '' ? <span class="mono dim">{id}</span> : name}</td>
             <td class="lo">
               <CopiedIdent id={id} label={text('copy.id')} />
             </td>

@@ -35,9 +35,10 @@ describe.each(publishedFolders)('%s', (folder) => {
   }, 60_000)
 
   test('every module of src, and nothing else, is there as .js and .d.ts', () => {
+    // The sources of assets are embedded in a module.
     const modules = files('src')
-      .filter((file) => file.endsWith('.ts'))
-      .map((file) => file.slice(0, -3))
+      .filter((file) => /\.tsx?$/.test(file) && !file.startsWith('assets/'))
+      .map((file) => file.replace(/\.tsx?$/, ''))
     const built = files('dist').filter((file) => !file.endsWith('.map'))
     expect(built.sort()).toEqual(modules.flatMap((module) => [`${module}.d.ts`, `${module}.js`]).sort())
     expect(files('.').filter((file) => /(^|\/)(test|fixtures)\/|\.test\./.test(file))).toEqual([])

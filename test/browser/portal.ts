@@ -2,7 +2,7 @@ import { createPortal, createPortalLink } from '@keepsend/dashboard'
 import { PORTAL_CAPABILITIES } from '../../packages/engine/src/lib/portal-capabilities.ts'
 import { type Installation, type StoryFile, openInstallation } from './installation.ts'
 
-export const PORTAL_MOUNT = '/webhooks'
+const PORTAL_MOUNT = '/webhooks'
 
 /** An installation with the portal beside the dashboard. */
 export interface PortalInstallation extends Installation {

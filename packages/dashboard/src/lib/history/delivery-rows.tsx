@@ -53,7 +53,7 @@ export function DeliveryRows({
               )}
             </td>
             <td class="xl dim nw">{workspaceId}</td>
-            <td class="n c">
+            <td class="n c tx">
               <LastResponse delivery={delivery} reader={reader} />
             </td>
             <td>
@@ -82,7 +82,7 @@ export function LastResponse({
   const shown = lastStatus ?? name
   if (shown === undefined) return <span class="dim">–</span>
   return (
-    <span class={name === undefined ? 'nw' : 'failed tone nw'} title={name}>
+    <span class={name === undefined ? 'nw' : lastStatus === null ? 'failed tone' : 'failed tone nw'} title={name}>
       {shown}
     </span>
   )

@@ -53,11 +53,11 @@ export function DeliveryTable({
               </a>
               {reads === 'operator' ? <span class="dim"> {holdOf(delivery, reader) ?? ''}</span> : null}
             </td>
-            <td class={reads === 'operator' ? 'fill b mono nw' : 'b mono nw'}>{delivery.type}</td>
+            <td class="b mono nw">{delivery.type}</td>
             <td>
               <Rail delivery={delivery} reader={reader} />
             </td>
-            <td class="n c">
+            <td class="n c tx">
               <LastResponse delivery={delivery} reader={reader} />
             </td>
             <td class="n lo nw">{nextAttempt(delivery, reader)}</td>

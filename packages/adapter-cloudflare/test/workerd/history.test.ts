@@ -223,6 +223,18 @@ describe('a list of deliveries with history on D1', () => {
     const hook = await made.addEndpoint()
     await made.publish(3)
     await made.deliver()
+    const readRows = async (): Promise<number[]> => {
+      const counts: number[] = []
+      for (const filter of [{}, { endpointId: hook.endpointId }, { status: 'completed' }]) {
+        made.meter.read()
+        expect((await read(made, filter)).rows).toHaveLength(3)
+        counts.push(made.meter.read().rowsRead)
+      }
+      return counts
+    }
+    // The first list also looks for the optional indexes, in a schema that grows with each table.
+    await readRows()
+    const alone = await readRows()
     await env.DB.exec(
       `insert into keepsend_attempts (id, delivery_id, gen, workspace_id, endpoint_id, event_type, number, reason, started_at, total_us, outcome, http_status, url)
        select a.id + n.value, a.delivery_id || n.value, a.gen, 'w2', 'ep_other', a.event_type, 1, a.reason, a.started_at, 1, 'delivered', 200, ''
@@ -231,10 +243,7 @@ describe('a list of deliveries with history on D1', () => {
         ' ',
       ),
     )
-    made.meter.read()
-    for (const filter of [{}, { endpointId: hook.endpointId }, { status: 'completed' }]) {
-      expect((await read(made, filter)).rows).toHaveLength(3)
-      expect(made.meter.read().rowsRead).toBeLessThan(150)
-    }
+    expect(await readRows()).toEqual(alone)
+    expect(Math.max(...alone)).toBeLessThan(200)
   })
 })

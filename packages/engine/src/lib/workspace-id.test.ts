@@ -355,7 +355,7 @@ describe("another workspace's id", () => {
     const { endpoints, deliveries, events, problems, replays, erasures, apiKeys, portalLinks } = engine
     const stores = { endpoints, deliveries, events, problems, replays, erasures, apiKeys, portalLinks }
     // Methods without an id of an existing thing: they create or derive something, list, or take a token.
-    const idless = /\.(create|upsert|list|listEvents|authenticate|deriveSecret|find|open|session)$/
+    const idless = /\.(create|upsert|list|listEvents|authenticate|deriveSecret|find|open|session|getMany)$/
     const args: Record<string, unknown[]> = { update: [{ description: 'x' }], setStatus: ['enabled'] }
     const calls = Object.entries(stores).flatMap(([store, methods]) =>
       Object.entries<(...values: never[]) => Promise<unknown>>({ ...methods })
@@ -375,6 +375,7 @@ describe("another workspace's id", () => {
         expect(foreign, `${name} of the ${kind}`).toMatchObject({ code: expect.stringMatching(/^not_/) })
       }
     }
+    expect(await endpoints.getMany('w2', [ids.endpoint])).toEqual(await endpoints.getMany('w2', [NOBODYS.endpoint]))
     expect(calls.length).toBeGreaterThan(9)
     expect(await everything(made)).toBe(before)
   })

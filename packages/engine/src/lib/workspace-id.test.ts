@@ -356,7 +356,11 @@ describe("another workspace's id", () => {
     const stores = { endpoints, deliveries, events, problems, replays, erasures, apiKeys, portalLinks }
     // Methods without an id of an existing thing: they create or derive something, list, or take a token.
     const idless = /\.(create|upsert|list|listEvents|authenticate|deriveSecret|find|open|session|getMany)$/
-    const args: Record<string, unknown[]> = { update: [{ description: 'x' }], setStatus: ['enabled'] }
+    const args: Record<string, unknown[]> = {
+      update: [{ description: 'x' }],
+      setStatus: ['enabled'],
+      endSecret: [{ version: 1 }],
+    }
     const calls = Object.entries(stores).flatMap(([store, methods]) =>
       Object.entries<(...values: never[]) => Promise<unknown>>({ ...methods })
         .filter(([name]) => !idless.test(`.${name}`))

@@ -24,7 +24,7 @@ it(
     expect(output).not.toMatch(/warning|error/i)
     const [size, , kibibytes] = /Total Upload: (.*) \/ gzip: ([\d.]+) KiB/.exec(output) ?? []
     console.log(size)
-    // 3 MiB, compressed, on the free plan. Without the pages it is 99 KiB less.
+    // 3 MiB, compressed, on the free plan.
     expect(Number(kibibytes)).toBeLessThan(614)
   },
 )

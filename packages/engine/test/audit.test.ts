@@ -189,6 +189,7 @@ const EVERY_ACT = AUDIT_VERBS.map((verb) => ({ verb, ...ACTS[verb] }))
 const NO_ACTIONS = [
   'endpoints.get',
   'endpoints.getByUid',
+  'endpoints.getMany',
   'endpoints.matchEvent',
   // By `create` or `update`, which are.
   'endpoints.upsert',

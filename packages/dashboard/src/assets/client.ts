@@ -164,14 +164,6 @@ document.addEventListener('change', (event) => {
 })
 
 document.addEventListener('change', (event) => {
-  const choice = event.target as HTMLInputElement
-  if (!choice.matches('[data-in-address]')) return
-  const address = new URL(location.href)
-  address.searchParams.set(choice.name, choice.value)
-  history.replaceState(history.state, '', address)
-})
-
-document.addEventListener('change', (event) => {
   const all = event.target as HTMLInputElement
   if (!all.matches('[data-all]')) return
   for (const box of all.closest('table')?.querySelectorAll<HTMLInputElement>('tbody [type=checkbox]') ?? [])

@@ -4,10 +4,12 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { PORTAL_PAGES } from '../../packages/dashboard/src/lib/portal/pages.ts'
 import { launchChromium } from './chromium.ts'
-import { openInstallation, stopClock, writeStoryFile } from './installation.ts'
+import { stopClock, writeStoryFile } from './installation.ts'
 import { withFewColours } from './palette.ts'
-import { type FoundPage, oneOfEachShape, walk } from './site.ts'
+import { openPortalInstallation } from './portal.ts'
+import { type FoundPage, oneOfEachPattern, oneOfEachShape, walk } from './site.ts'
 import { openWindow } from './visitor.ts'
 
 const FOLDER = join(import.meta.dirname, 'pictures')
@@ -22,9 +24,12 @@ const SIZES = [
 vi.useFakeTimers({ toFake: ['Date'], now: NOW })
 const story = await writeStoryFile(NOW, 'named')
 stopClock(story.file, NOW)
-const installation = await openInstallation(story)
+const installation = await openPortalInstallation(story)
 const browser = await launchChromium()
 const pages = oneOfEachShape(await walk(installation.url))
+const cookie = await installation.cookieOf('lumen-clinic')
+const PORTAL_PATTERNS = PORTAL_PAGES.map(({ path }) => path)
+const portalPages = oneOfEachPattern(await walk(installation.portalUrl, PORTAL_PATTERNS, { cookie }))
 
 /** The pages that README.md shows. */
 const SHOWN: Readonly<Record<string, () => string>> = {
@@ -48,26 +53,29 @@ afterAll(async () => {
   vi.useRealTimers()
 })
 
-it.each(pages)('a picture of $pattern, $path', async ({ path, pattern }) => {
+it.each(oneOfEachPattern(pages))('a picture of $pattern, $path', async ({ path, pattern }) => {
   const { page } = await openWindow(browser)
-  await page.goto(installation.url + path)
-  const name =
-    `${pattern}${path.includes('?') ? `-${path.split('?')[1]}` : ''}`.replace(/[^\w]+/g, '-').slice(1, 60) || 'overview'
-  for (const size of SIZES) {
-    for (const theme of THEMES) {
-      const file = join(FOLDER, freeName(`${name}-${size.width}-${theme}`))
-      await takePicture(page, { size, theme, isWhole: true }).then((png) => writeFileSync(file, png))
-    }
-  }
-  expect(existsSync(FOLDER)).toBe(true)
+  await takeAll(page, installation.url + path, nameOf(pattern))
 })
 
-const names = new Set<string>()
-function freeName(wanted: string): string {
-  let name = wanted
-  for (let n = 2; names.has(name); n++) name = `${wanted}-${n}`
-  names.add(name)
-  return `${name}.png`
+it.each(portalPages)('a picture of the portal’s $pattern, $path', async ({ path, pattern }) => {
+  const { page } = await openWindow(browser)
+  await page.goto(await installation.linkTo('lumen-clinic', 'many'))
+  await takeAll(page, installation.portalUrl + path, `portal-${nameOf(pattern)}`)
+})
+
+const nameOf = (pattern: string): string => pattern.replace(/[^\w]+/g, '-').slice(1, 60) || 'first'
+
+async function takeAll(page: Page, url: string, name: string): Promise<void> {
+  const response = await page.goto(url)
+  expect(response?.status()).toBe(200)
+  for (const size of SIZES) {
+    for (const theme of THEMES)
+      writeFileSync(
+        join(FOLDER, `${name}-${size.width}-${theme}.png`),
+        await takePicture(page, { size, theme, isWhole: true }),
+      )
+  }
 }
 
 it.each(Object.keys(SHOWN))('README.md has a picture of %s', async (name) => {

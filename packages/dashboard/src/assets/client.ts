@@ -148,19 +148,12 @@ document.addEventListener('input', (event) => {
   const find = event.target as HTMLInputElement
   if (!find.matches('[data-find]')) return
   const wanted = find.value.trim().toLowerCase()
-  for (const item of find.closest('.tree')?.querySelectorAll<HTMLElement>(find.dataset['find'] ?? '') ?? []) {
+  // The choices, and not the groups around them.
+  for (const item of find.closest('.tree')?.querySelectorAll<HTMLElement>('li li') ?? []) {
     item.hidden = !item.textContent?.toLowerCase().includes(wanted)
     const group = item.closest('details')
     if (wanted && !item.hidden && group) group.open = true
   }
-})
-
-document.addEventListener('change', (event) => {
-  const choice = event.target as HTMLInputElement
-  if (!choice.matches('[data-in-address]')) return
-  const address = new URL(location.href)
-  address.searchParams.set(choice.name, choice.value)
-  history.replaceState(history.state, '', address)
 })
 
 document.addEventListener('change', (event) => {

@@ -469,7 +469,6 @@ export const de: Messages = {
   'endpoints.day': 'Letzte 24 Stunden: {delivered} Versuche zugestellt, {failed} fehlgeschlagen',
   'endpoints.pager': 'Älteste zuerst. Erfolg ist der Anteil der Versuche, die mit 2xx beantwortet wurden.',
   'endpoint.delivered_day': 'Zugestellt, 24 h',
-  'endpoint.failed_day': 'Fehlgeschlagen, 24 h',
   'endpoint.latest': 'Letzte Zustellungen',
   'endpoint.all': 'Alle dieses Endpunkts',
   'endpoint.actions': 'Letzte Aktionen',

@@ -456,7 +456,6 @@ export const en = {
   'endpoints.day': 'Last 24 hours: {delivered} delivered, {failed} failed attempts',
   'endpoints.pager': 'Oldest first. Success is the part of attempts that were answered 2xx.',
   'endpoint.delivered_day': 'Delivered, 24 h',
-  'endpoint.failed_day': 'Failed, 24 h',
   'endpoint.latest': 'Latest deliveries',
   'endpoint.all': 'All of this endpoint',
   'endpoint.actions': 'Latest actions',

@@ -463,7 +463,6 @@ export const es: Messages = {
   'endpoints.day': 'Últimas 24 horas: {delivered} intentos entregados, {failed} fallidos',
   'endpoints.pager': 'Primero los más antiguos. El éxito es la parte de los intentos con respuesta 2xx.',
   'endpoint.delivered_day': 'Entregadas, 24 h',
-  'endpoint.failed_day': 'Fallidas, 24 h',
   'endpoint.latest': 'Últimas entregas',
   'endpoint.all': 'Todas las de este endpoint',
   'endpoint.actions': 'Últimas acciones',

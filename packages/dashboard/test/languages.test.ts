@@ -1,4 +1,5 @@
 // The texts of each language say the same as the English ones, in their own words and in as much room.
+import { globSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { en } from '../src/lib/language/en.ts'
 import { LANGUAGES, chooseLanguage } from '../src/lib/language/languages.ts'
@@ -168,6 +169,18 @@ describe.each(OTHERS)('%s', (language, messages) => {
       for (const { html } of pages.values()) expect(html).toContain(`<html lang="${language}"`)
     }
   })
+})
+
+it('a page says each text', () => {
+  const folder = new URL('../src/lib/', import.meta.url).pathname
+  const files = globSync('**/*.{ts,tsx}', { cwd: folder }).filter((file) => !file.startsWith('language/'))
+  const source = files.map((file) => readFileSync(folder + file, 'utf8')).join('\n')
+  // A key stands there as it is, or is put together from its beginning and a name: `state.${phase}`.
+  const built = [...source.matchAll(/`([a-z_]+\.[^`\s]*\$\{[^`\s]*)`/g)].map(
+    ([, key = '']) => new RegExp(`^${key.replaceAll('.', '\\.').replaceAll(/\$\{[^}]*\}/g, '.+')}$`),
+  )
+  const unsaid = Object.keys(en).filter((key) => !source.includes(`'${key}'`) && !built.some((one) => one.test(key)))
+  expect(unsaid).toEqual([])
 })
 
 it.each([

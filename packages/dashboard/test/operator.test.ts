@@ -53,6 +53,23 @@ describe('all deliveries that match a filter', () => {
   })
 })
 
+describe('the form of a replay', () => {
+  it('leads to the one that runs where the engine would refuse another of the endpoint', async () => {
+    const { engine, page, endpoint } = await withFailed(3)
+    const { id } = await engine.replays.create('w1', { what: 'failed', endpointId: endpoint.id, rate: 1 })
+    const at = `${MOUNT}/replays/new?what=failed&workspace=w1`
+    const { html } = await page(`${at}&endpoint=${endpoint.id}`)
+    expect(html).toContain('A replay of this endpoint has not ended.')
+    expect(html).toContain(`href="${MOUNT}/replays/${id}"`)
+    expect(html).not.toContain(`action="${MOUNT}/replays"`)
+    // One of several endpoints is another one, which runs beside it.
+    expect((await page(at)).html).toContain(`action="${MOUNT}/replays"`)
+
+    await engine.replays.cancel('w1', id)
+    expect((await page(`${at}&endpoint=${endpoint.id}`)).html).toContain(`action="${MOUNT}/replays"`)
+  })
+})
+
 describe('chosen deliveries', () => {
   it('are given up after a confirmation, which names their number', async () => {
     const { engine, send, page, endpoint } = await withFailed(0)

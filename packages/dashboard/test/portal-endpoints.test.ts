@@ -139,6 +139,16 @@ describe('the form of a new endpoint', () => {
     expect(await engine.endpoints.list('w1', { limit: 10 })).toHaveLength(1)
   })
 
+  it('marks the English of the engine as such on a page of another language', async () => {
+    const { send } = await world()
+    const typed = { do: 'save', url: 'https://example.com/', rate: '0', retryStatuses: '410' }
+    const german = { 'accept-language': 'de' }
+    const ours = await send(NEW, NEW, typed, german)
+    expect(ours.html).toMatch(/id="rate-err".*?<span>[^<]*ganze Zahl/s)
+    const engines = await send(NEW, NEW, { ...typed, rate: '' }, german)
+    expect(engines.html).toMatch(/id="retryStatuses-err".*?<span lang="en">retryStatuses [^<]*found 410/s)
+  })
+
   it('names everything that is wrong at the same time, and ticks each rule of the URL', async () => {
     const { send } = await world()
     const { html } = await send(NEW, NEW, { url: 'http://10.0.4.7:3000/', all: 'some', rate: '0' })

@@ -148,7 +148,8 @@ document.addEventListener('input', (event) => {
   const find = event.target as HTMLInputElement
   if (!find.matches('[data-find]')) return
   const wanted = find.value.trim().toLowerCase()
-  for (const item of find.closest('.tree')?.querySelectorAll<HTMLElement>(find.dataset['find'] ?? '') ?? []) {
+  // The choices, and not the groups around them.
+  for (const item of find.closest('.tree')?.querySelectorAll<HTMLElement>('li li') ?? []) {
     item.hidden = !item.textContent?.toLowerCase().includes(wanted)
     const group = item.closest('details')
     if (wanted && !item.hidden && group) group.open = true

@@ -2,9 +2,9 @@ import type { DeliveryFilter, Engine } from '@keepsend/engine'
 import type { Reader } from '../reader/reader.ts'
 import { showNumber } from '../reader/reader.ts'
 
-/** The rows of one look, and the most that are counted. */
-const LOOK = 1000
-const MOST = 10_000
+/** The rows of one look, and the most looks. A look may find few rows and still leave more to look at. */
+const LOOK_ROWS = 1000
+const MAX_LOOKS = 10
 
 /** A number of deliveries; `isMore`: there are more than that. */
 export interface DeliveryCount {
@@ -20,8 +20,8 @@ export async function countDeliveries(
 ): Promise<DeliveryCount> {
   let n = 0
   let before: string | undefined
-  while (n < MOST) {
-    const { rows, next } = await engine.deliveries.list(workspaceId, { ...filter, limit: LOOK, before })
+  for (let look = 0; look < MAX_LOOKS; look++) {
+    const { rows, next } = await engine.deliveries.list(workspaceId, { ...filter, limit: LOOK_ROWS, before })
     n += rows.length
     if (next === undefined) return { n, isMore: false }
     before = next

@@ -1,6 +1,6 @@
 import type { EventType } from '@keepsend/engine'
 import type { Child } from 'hono/jsx'
-import { FieldProblem } from '../parts/field.tsx'
+import { FieldProblem, type Problem } from '../parts/field.tsx'
 import { Icon } from '../parts/icon.tsx'
 import type { Reader } from '../reader/reader.ts'
 import type { Typed } from './endpoint-input.ts'
@@ -23,7 +23,7 @@ export function EventPicker({
   othersToo: boolean
   /** A line below it. */
   about?: Child
-  problem?: string | undefined
+  problem?: Problem | undefined
   reader: Reader
 }) {
   const { text } = reader

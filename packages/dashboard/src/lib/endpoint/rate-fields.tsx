@@ -1,4 +1,4 @@
-import { FieldProblem, TextField, described } from '../parts/field.tsx'
+import { FieldProblem, type Problem, TextField, described } from '../parts/field.tsx'
 import type { Reader } from '../reader/reader.ts'
 import { RATE_PERIODS, type Typed } from './endpoint-input.ts'
 
@@ -9,7 +9,7 @@ export function RateFields({
   reader: { text },
 }: {
   typed: Typed
-  problemOf?: (name: 'rate' | 'retryStatuses') => string | undefined
+  problemOf?: (name: 'rate' | 'retryStatuses') => Problem | undefined
   reader: Reader
 }) {
   const problem = problemOf?.('rate')

@@ -1,5 +1,5 @@
 import type { Engine } from '@keepsend/engine'
-import { FieldProblem, described } from '../parts/field.tsx'
+import { FieldProblem, type Problem, described } from '../parts/field.tsx'
 import { Icon } from '../parts/icon.tsx'
 import type { Reader } from '../reader/reader.ts'
 import { urlRulesOf } from './url-rules.ts'
@@ -13,7 +13,7 @@ export function UrlField({
 }: {
   engine: Engine
   value: string
-  problem?: string | undefined
+  problem?: Problem | undefined
   reader: Reader
 }) {
   const { text } = reader

@@ -1,6 +1,6 @@
 import { EngineError } from '@keepsend/engine'
 
-/** Reads a part of the history; undefined where the engine records none, which it says by `not_retained`. */
+/** Reads a part of the history; undefined where the engine has none, or no longer has it: it says both by `not_retained`. */
 export async function unlessOff<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read()

@@ -37,7 +37,6 @@ export const dePortal = {
   'portal.note_failed': { one: '{n} fehlgeschlagen', other: '{n} fehlgeschlagen' },
   'portal.note_all': 'alle zugestellt',
   'portal.note_none': 'nichts gesendet',
-  'portal.disabled_by': 'deaktiviert, {why}',
 
   'portal.empty': 'Sofort erfahren, wenn etwas geschieht',
   'portal.empty_what':

@@ -469,7 +469,6 @@ export const de: Messages = {
   'endpoints.day': 'Letzte 24 Stunden: {delivered} Versuche zugestellt, {failed} fehlgeschlagen',
   'endpoints.pager': 'Älteste zuerst. Erfolg ist der Anteil der Versuche, die mit 2xx beantwortet wurden.',
   'endpoint.delivered_day': 'Zugestellt, 24 h',
-  'endpoint.failed_day': 'Fehlgeschlagen, 24 h',
   'endpoint.latest': 'Letzte Zustellungen',
   'endpoint.all': 'Alle dieses Endpunkts',
   'endpoint.actions': 'Letzte Aktionen',
@@ -668,6 +667,11 @@ export const de: Messages = {
   'replay.deliveries': 'Zustellungen',
   'replay.until': 'Gezählt bis {time}. Spätere Fehlschläge sind nicht enthalten.',
   'replay.start': { one: '{n} Zustellung erneut senden', other: '{n} Zustellungen erneut senden' },
+  'replay.endpoint_unfinished':
+    'Ein Replay dieses Endpunkts ist noch nicht beendet. Warten Sie darauf, oder brechen Sie es ab.',
+  'replay.several_unfinished':
+    'Ein Replay mehrerer Endpunkte dieses Workspace ist noch nicht beendet. Warten Sie darauf, oder brechen Sie es ab.',
+  'replay.see_unfinished': 'Dieses Replay ansehen',
   'replay.keeps': 'Sie behalten ihre webhook-id, werden neu signiert und beginnen wieder beim ersten Versuch.',
   'replay.cancel': 'Replay abbrechen',
   'replay.of': '{sent} von {planned} gesendet',

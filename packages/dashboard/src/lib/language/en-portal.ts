@@ -33,7 +33,6 @@ export const enPortal = {
   'portal.note_failed': { one: '{n} failed', other: '{n} failed' },
   'portal.note_all': 'all delivered',
   'portal.note_none': 'nothing sent',
-  'portal.disabled_by': 'disabled, {why}',
 
   'portal.empty': 'Know the moment something happens',
   'portal.empty_what':

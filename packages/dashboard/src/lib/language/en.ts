@@ -456,7 +456,6 @@ export const en = {
   'endpoints.day': 'Last 24 hours: {delivered} delivered, {failed} failed attempts',
   'endpoints.pager': 'Oldest first. Success is the part of attempts that were answered 2xx.',
   'endpoint.delivered_day': 'Delivered, 24 h',
-  'endpoint.failed_day': 'Failed, 24 h',
   'endpoint.latest': 'Latest deliveries',
   'endpoint.all': 'All of this endpoint',
   'endpoint.actions': 'Latest actions',
@@ -639,6 +638,10 @@ export const en = {
   'replay.deliveries': 'deliveries',
   'replay.until': 'Counted until {time}. Later failures are not included.',
   'replay.start': { one: 'Replay {n} delivery', other: 'Replay {n} deliveries' },
+  'replay.endpoint_unfinished': 'A replay of this endpoint has not ended. Wait for it, or cancel it.',
+  'replay.several_unfinished':
+    'A replay of several endpoints of this workspace has not ended. Wait for it, or cancel it.',
+  'replay.see_unfinished': 'See that replay',
   'replay.keeps': 'They keep their webhook-id, are signed anew, and begin again at their first attempt.',
   'replay.cancel': 'Cancel the replay',
   'replay.of': '{sent} of {planned} sent',

@@ -35,7 +35,6 @@ export const esPortal = {
   'portal.note_failed': { one: '{n} fallida', other: '{n} fallidas' },
   'portal.note_all': 'todas entregadas',
   'portal.note_none': 'nada enviado',
-  'portal.disabled_by': 'desactivado, {why}',
 
   'portal.empty': 'Saber al momento cuándo ocurre algo',
   'portal.empty_what':

@@ -463,7 +463,6 @@ export const es: Messages = {
   'endpoints.day': 'Últimas 24 horas: {delivered} intentos entregados, {failed} fallidos',
   'endpoints.pager': 'Primero los más antiguos. El éxito es la parte de los intentos con respuesta 2xx.',
   'endpoint.delivered_day': 'Entregadas, 24 h',
-  'endpoint.failed_day': 'Fallidas, 24 h',
   'endpoint.latest': 'Últimas entregas',
   'endpoint.all': 'Todas las de este endpoint',
   'endpoint.actions': 'Últimas acciones',
@@ -652,6 +651,10 @@ export const es: Messages = {
   'replay.deliveries': 'entregas',
   'replay.until': 'Contadas hasta {time}. Los fallos posteriores no se incluyen.',
   'replay.start': { one: 'Reenviar {n} entrega', other: 'Reenviar {n} entregas' },
+  'replay.endpoint_unfinished': 'Un reenvío de este endpoint no ha terminado. Espere a que termine, o cancélelo.',
+  'replay.several_unfinished':
+    'Un reenvío de varios endpoints de este espacio de trabajo no ha terminado. Espere a que termine, o cancélelo.',
+  'replay.see_unfinished': 'Ver ese reenvío',
   'replay.keeps': 'Conservan su webhook-id, se firman de nuevo y empiezan otra vez por el primer intento.',
   'replay.cancel': 'Cancelar el reenvío',
   'replay.of': '{sent} de {planned} enviadas',

@@ -1,4 +1,4 @@
-import { EngineError, type ReplayPlan } from '@keepsend/engine'
+import { EngineError, type ReplayJob, type ReplayPlan } from '@keepsend/engine'
 import { planned } from '../../history/replay-counts.ts'
 import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
@@ -10,6 +10,9 @@ import { type Page, type Visit, queryOf } from '../../site/visit.ts'
 import { FIELDS, inputOf } from './replay-form.ts'
 import { ReplayFields, type ReplayQuery } from './replay-fields.tsx'
 
+// Jobs that are looked at for one that has not ended: an older one seldom still runs, and the engine refuses a second one anyway.
+const LATEST = 100
+
 /** The form of a replay. With a workspace it counts the deliveries that would be sent: a GET, so that the count can be repeated. */
 export const replayNewPage: Page = {
   path: '/replays/new',
@@ -19,6 +22,7 @@ export const replayNewPage: Page = {
     const { text, link } = reader
     const query = queryOf(visit, FIELDS)
     const { plan, problem } = await countOf(visit, query)
+    const other = plan && (await unfinishedOf(visit, query))
     const title = text('replay.new')
     const head = <Head title={title} crumbs={<a href={link('replays')}>{text('nav.replays')}</a>} reader={reader} />
     if (plan?.planned === 0) return { title, main: [head, <Nothing query={query} reader={reader} />] }
@@ -35,7 +39,7 @@ export const replayNewPage: Page = {
               {plan === undefined ? (
                 <p class="dim">{text('replay.not_counted')}</p>
               ) : (
-                <Counted plan={plan} query={query} reader={reader} />
+                <Counted plan={plan} other={other} query={query} reader={reader} />
               )}
             </div>
           </aside>
@@ -57,7 +61,23 @@ async function countOf({ engine, query }: Visit, { workspace }: ReplayQuery) {
   }
 }
 
-function Counted({ plan, query, reader }: { plan: ReplayPlan; query: ReplayQuery; reader: Reader }) {
+/** The replay in the way of this one: the engine runs one of an endpoint at a time, and one of several endpoints. */
+async function unfinishedOf(
+  { engine }: Visit,
+  { workspace = '', endpoint = null }: Partial<ReplayQuery>,
+): Promise<ReplayJob | undefined> {
+  const { rows } = await engine.replays.list(workspace, { limit: LATEST })
+  return rows.find(({ endedAt, endpointId }) => endedAt === null && endpointId === endpoint)
+}
+
+interface CountedParts {
+  plan: ReplayPlan
+  other: ReplayJob | undefined
+  query: ReplayQuery
+  reader: Reader
+}
+
+function Counted({ plan, other, query, reader }: CountedParts) {
   const { text, link, canAct, times } = reader
   const rate = Number(query.rate ?? 0)
   return (
@@ -90,7 +110,8 @@ function Counted({ plan, query, reader }: { plan: ReplayPlan; query: ReplayQuery
         <dt>{text('replay.counted')}</dt>
         <dd>{text('replay.until', { time: times.whole(plan.until) })}</dd>
       </dl>
-      {canAct ? (
+      {other ? <Unfinished job={other} reader={reader} /> : null}
+      {canAct && !other ? (
         <form method="post" action={link('replays')}>
           <FormToken reader={reader} />
           {Object.entries(query).map(([name, value]) =>
@@ -105,6 +126,18 @@ function Counted({ plan, query, reader }: { plan: ReplayPlan; query: ReplayQuery
         </form>
       ) : null}
       <p class="help">{text('replay.keeps')}</p>
+    </>
+  )
+}
+
+/** Why this replay cannot start yet, and the way to the one in its way. */
+function Unfinished({ job: { id, endpointId }, reader: { text, link } }: { job: ReplayJob; reader: Reader }) {
+  return (
+    <>
+      <p>{text(endpointId === null ? 'replay.several_unfinished' : 'replay.endpoint_unfinished')}</p>
+      <a class="btn primary" href={link('replays', id)}>
+        {text('replay.see_unfinished')}
+      </a>
     </>
   )
 }

@@ -7,6 +7,7 @@ import { endpointsOf } from '../../history/endpoints-of.ts'
 import { ErrorNote } from '../../history/error-note.tsx'
 import { type FoundDelivery, eventIdOf, findDelivery } from '../../history/find-delivery.ts'
 import { Request } from '../../history/request.tsx'
+import { unlessOff } from '../../history/unless-off.ts'
 import { FormToken } from '../../parts/form-token.tsx'
 import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
@@ -108,14 +109,9 @@ async function bodyOf(
   endpoint: Endpoint | undefined,
 ): Promise<Pick<FoundDelivery, 'payload' | 'contentType'>> {
   if (payload !== null || !engine.recordsEvents) return { payload, contentType }
-  try {
-    const event = await engine.events.get(workspaceId, eventIdOf(delivery))
-    const isSame = event.eventVersion === null || event.eventVersion === endpoint?.eventVersion
-    return isSame ? { payload: event.payload, contentType: event.contentType } : { payload: null, contentType }
-  } catch (error) {
-    if (error instanceof EngineError && error.code === 'not_retained') return { payload: null, contentType }
-    throw error
-  }
+  const event = await unlessOff(() => engine.events.get(workspaceId, eventIdOf(delivery)))
+  const isSame = event && (event.eventVersion === null || event.eventVersion === endpoint?.eventVersion)
+  return isSame ? { payload: event.payload, contentType: event.contentType } : { payload: null, contentType }
 }
 
 function Top({

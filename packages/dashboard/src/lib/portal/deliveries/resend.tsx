@@ -1,6 +1,7 @@
 import { type Endpoint, EngineError, type ReplayPlan } from '@keepsend/engine'
 import { RANGES } from '../../history/delivery-choices.ts'
 import { namedChoices } from '../../history/filter-fields.tsx'
+import { unlessOff } from '../../history/unless-off.ts'
 import { FormToken } from '../../parts/form-token.tsx'
 import { Select } from '../../parts/select.tsx'
 import { type Reader, showUntil } from '../../reader/reader.ts'
@@ -22,7 +23,10 @@ export const resendPage: PortalPage = pageNeeding('replays:write', {
     const range = resendRangeOf(query, reader.now)
     const { unfinished, nextAt } = await againJobsOf(visit, endpoint.id)
     if (unfinished) return notNow(endpoint, nextAt, reader)
-    return ask(visit, { endpoint, range, nextAt, plan: await planOf(visit, endpoint, range) })
+    const plan = await unlessOff(() =>
+      engine.replays.create(workspaceId, { ...inputOf(endpoint, range), dryRun: true }),
+    )
+    return ask(visit, { endpoint, range, nextAt, plan })
   },
 })
 
@@ -43,20 +47,6 @@ export const resendAction: PortalAction = {
     }
     return reader.link('endpoints', endpoint.id)
   },
-}
-
-/** Undefined: the sender does not record what it needs. */
-async function planOf(
-  { engine, workspaceId }: PortalVisit,
-  endpoint: Endpoint,
-  range: ResendRange,
-): Promise<ReplayPlan | undefined> {
-  try {
-    return await engine.replays.create(workspaceId, { ...inputOf(endpoint, range), dryRun: true })
-  } catch (error) {
-    if (error instanceof EngineError && error.code === 'not_retained') return undefined
-    throw error
-  }
 }
 
 /** Another job of the endpoint has not ended, or began less than an hour ago. */
@@ -84,6 +74,7 @@ function notNow(endpoint: Endpoint, nextAt: number | undefined, reader: Reader):
 interface Asked {
   endpoint: Endpoint
   range: ResendRange
+  /** Undefined: the sender does not record what it needs. */
   plan: ReplayPlan | undefined
   nextAt: number | undefined
 }

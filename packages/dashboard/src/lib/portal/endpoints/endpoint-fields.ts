@@ -1,5 +1,6 @@
 import { type Endpoint, type EndpointInput, type Engine, EngineError } from '@keepsend/engine'
 import { type Typed, inputOf, typedIn, typedOf } from '../../endpoint/endpoint-input.ts'
+import type { Problem } from '../../parts/field.tsx'
 import type { Reader } from '../../reader/reader.ts'
 import type { PortalSent } from '../portal-visit.ts'
 import { type TypedFilter, readTyped, typedFilterIn, typedFilterOf } from './filter-typed.ts'
@@ -15,7 +16,7 @@ export interface PortalTyped extends Typed {
 export type FieldName = 'url' | 'description' | 'types' | 'filter' | 'rate' | 'retryStatuses' | 'version'
 
 /** The problem of each field. */
-export type Problems = ReadonlyMap<FieldName, string>
+export type Problems = ReadonlyMap<FieldName, Problem>
 
 const MAX_RATE = 10_000
 
@@ -33,7 +34,7 @@ export function portalTypedIn(sent: PortalSent): PortalTyped {
 
 export function portalInputOf(typed: PortalTyped): EndpointInput {
   const read = readTyped(typed.filter)
-  if ('problem' in read) throw new EngineError('invalid_endpoint', read.problem)
+  if ('problem' in read) throw new EngineError('invalid_endpoint', read.problem.english)
   return {
     ...inputOf(typed),
     filter: read.filter,
@@ -44,7 +45,7 @@ export function portalInputOf(typed: PortalTyped): EndpointInput {
 /** Everything that is wrong with what was typed, so that nobody has to try again for each. */
 export function problemsOf(typed: PortalTyped, engine: Engine, reader: Reader): Problems {
   const { text } = reader
-  const problems = new Map<FieldName, string>()
+  const problems = new Map<FieldName, Problem>()
   const url = urlProblem(typed.url.trim(), engine, reader)
   if (url !== undefined) problems.set('url', url)
   if (!typed.all && typed.types.length === 0) problems.set('types', text('portal.choose_events'))
@@ -90,5 +91,5 @@ const PROPERTIES: Readonly<Record<string, FieldName>> = {
 export function problemOfError(error: EngineError): Problems | undefined {
   const [property = ''] = /^\w+/.exec(error.message) ?? []
   const name = error.code === 'invalid_endpoint' ? PROPERTIES[property] : undefined
-  return name && new Map([[name, error.message]])
+  return name && new Map([[name, { english: error.message }]])
 }

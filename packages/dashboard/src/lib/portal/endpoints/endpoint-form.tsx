@@ -3,7 +3,7 @@ import { EventPicker, countChosen } from '../../endpoint/event-picker.tsx'
 import { RateFields } from '../../endpoint/rate-fields.tsx'
 import { UrlField } from '../../endpoint/url-field.tsx'
 import type { PlainKey } from '../../language/text.ts'
-import { FieldProblem, TextField, described } from '../../parts/field.tsx'
+import { FieldProblem, type Problem, ProblemText, TextField, described } from '../../parts/field.tsx'
 import { FormToken } from '../../parts/form-token.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import type { PortalVisit } from '../portal-visit.ts'
@@ -15,7 +15,14 @@ export interface FormState {
   typed: PortalTyped
   problems?: Problems | undefined
   /** What is wrong with no field in particular. */
-  refusal?: string | undefined
+  refusal?: Problem | undefined
+  /** @default 200 without a problem, else 400 */
+  status?: 409 | undefined
+}
+
+/** The status of the page that shows a form: undefined where nothing is wrong. */
+export function statusOf({ problems, refusal, status }: FormState): 400 | 409 | undefined {
+  return problems === undefined && refusal === undefined ? undefined : (status ?? 400)
 }
 
 const FIELD_NAMES: Record<FieldName, PlainKey> = {
@@ -46,7 +53,7 @@ export function EndpointForm({
 }) {
   const { engine, reader } = visit
   const { text, link } = reader
-  const { typed, problems = new Map<FieldName, string>() } = state
+  const { typed, problems = new Map<FieldName, Problem>() } = state
   const types = engine.eventTypes()
   const isOpen =
     problems.has('filter') ||
@@ -134,7 +141,11 @@ function Refusal({ state, isNew, visit }: { state: FormState; isNew: boolean; vi
       <Icon name="failed" />
       <div>
         <h2>{text(isNew ? 'portal.not_added' : 'portal.not_saved')}</h2>
-        {refusal === undefined ? null : <p>{refusal}</p>}
+        {refusal === undefined ? null : (
+          <p>
+            <ProblemText problem={refusal} />
+          </p>
+        )}
         {names.length === 0 ? null : <p>{text.rich('portal.to_change', { n: names.length, fields })}</p>}
       </div>
     </div>
@@ -149,7 +160,7 @@ function VersionField({
 }: {
   value: string
   labels: readonly string[]
-  problem: string | undefined
+  problem: Problem | undefined
   visit: PortalVisit
 }) {
   const { text } = reader

@@ -5,7 +5,7 @@ import type { Shown } from '../../site/visit.ts'
 import { pageNeeding } from '../not-allowed.tsx'
 import type { PortalAction, PortalVisit } from '../portal-visit.ts'
 import { type PortalTyped, portalInputOf, portalTypedIn, problemOfError, problemsOf } from './endpoint-fields.ts'
-import { EndpointForm, type FormState } from './endpoint-form.tsx'
+import { EndpointForm, type FormState, statusOf } from './endpoint-form.tsx'
 import { changedFilter, typedFilterOf } from './filter-typed.ts'
 import { WhatItDoes } from './what-it-does.tsx'
 
@@ -46,8 +46,10 @@ export function refused(error: unknown, typed: PortalTyped, { sender, reader }: 
   if (problems) return { typed, problems }
   if (error.code === 'too_many_endpoints')
     return { typed, refusal: reader.text('portal.too_many_endpoints', { sender }) }
-  if (error.code === 'precondition_failed') return { typed, refusal: reader.text('portal.changed_meanwhile') }
-  if (error.code === 'invalid_endpoint' || error.code === 'invalid_request') return { typed, refusal: error.message }
+  if (error.code === 'precondition_failed')
+    return { typed, refusal: reader.text('portal.changed_meanwhile'), status: 409 }
+  if (error.code === 'invalid_endpoint' || error.code === 'invalid_request')
+    return { typed, refusal: { english: error.message } }
   throw error
 }
 
@@ -55,7 +57,6 @@ function newForm(visit: PortalVisit, state: FormState): Shown {
   const { reader } = visit
   const { text, link } = reader
   const title = text('endpoints.add_title')
-  const isRefused = state.problems !== undefined || state.refusal !== undefined
   const main = (
     <>
       <Head title={title} crumbs={<a href={link()}>{text('nav.endpoints')}</a>} reader={reader} />
@@ -65,5 +66,5 @@ function newForm(visit: PortalVisit, state: FormState): Shown {
       </div>
     </>
   )
-  return { title, main, status: isRefused ? 400 : undefined }
+  return { title, main, status: statusOf(state) }
 }

@@ -5,7 +5,7 @@ import type { Shown } from '../../site/visit.ts'
 import { pageNeeding } from '../not-allowed.tsx'
 import type { PortalAction, PortalVisit } from '../portal-visit.ts'
 import { type PortalTyped, portalInputOf, portalTypedIn, portalTypedOf, problemsOf } from './endpoint-fields.ts'
-import { EndpointForm, type FormState } from './endpoint-form.tsx'
+import { EndpointForm, type FormState, statusOf } from './endpoint-form.tsx'
 import { EndpointHead, SendTestLink } from './endpoint-head.tsx'
 import { refused } from './endpoint-new.tsx'
 import { changedFilter } from './filter-typed.ts'
@@ -58,7 +58,7 @@ function takesCredentialsAway({ url }: PortalTyped, endpoint: Endpoint): boolean
 async function settingsForm(visit: PortalVisit, endpoint: Endpoint, state: FormState): Promise<Shown> {
   const { reader } = visit
   const { text, link } = reader
-  const isRefused = state.problems !== undefined || state.refusal !== undefined
+  const status = statusOf(state)
   const main = (
     <>
       <EndpointHead
@@ -67,7 +67,7 @@ async function settingsForm(visit: PortalVisit, endpoint: Endpoint, state: FormS
         visit={visit}
         actions={<SendTestLink endpoint={endpoint} visit={visit} />}
       />
-      {visit.query('saved') === undefined || isRefused ? null : (
+      {visit.query('saved') === undefined || status !== undefined ? null : (
         <div class="note delivered" role="status">
           <Icon name="check" />
           <div>
@@ -90,7 +90,6 @@ async function settingsForm(visit: PortalVisit, endpoint: Endpoint, state: FormS
       </div>
     </>
   )
-  const status = state.refusal === text('portal.changed_meanwhile') ? 409 : isRefused ? 400 : undefined
   return { title: text('portal.settings'), main, status }
 }
 

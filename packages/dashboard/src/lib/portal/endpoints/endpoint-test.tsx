@@ -1,6 +1,7 @@
 import { EngineError } from '@keepsend/engine'
 import { TestAnswer } from '../../endpoint/test-result.tsx'
 import { type TestResult, type TypedTest, exampleFor, tryTest } from '../../endpoint/try-test.ts'
+import { unlessOff } from '../../history/unless-off.ts'
 import { FieldProblem, described } from '../../parts/field.tsx'
 import { FormToken } from '../../parts/form-token.tsx'
 import { Icon } from '../../parts/icon.tsx'
@@ -57,9 +58,11 @@ async function testForm(
           <div>
             <h2>{text('portal.test_not_sent')}</h2>
             <p>
-              {ofData
-                ? text.rich('portal.to_change', { n: 1, fields: <a href="#data">{text('portal.field_payload')}</a> })
-                : problem.said}
+              {ofData ? (
+                text.rich('portal.to_change', { n: 1, fields: <a href="#data">{text('portal.field_payload')}</a> })
+              ) : (
+                <span lang="en">{problem.said}</span>
+              )}
             </p>
           </div>
         </div>
@@ -134,11 +137,6 @@ async function testForm(
 /** The address of the request as it was sent, if the history has it. */
 async function requestOf({ attempt: { deliveryId } }: Extract<TestResult, { attempt: unknown }>, visit: PortalVisit) {
   const { engine, workspaceId, reader } = visit
-  try {
-    await engine.deliveries.get(workspaceId, deliveryId)
-    return reader.link('deliveries', deliveryId)
-  } catch (error) {
-    if (error instanceof EngineError && error.code === 'not_retained') return undefined
-    throw error
-  }
+  const found = await unlessOff(() => engine.deliveries.get(workspaceId, deliveryId))
+  return found && reader.link('deliveries', deliveryId)
 }

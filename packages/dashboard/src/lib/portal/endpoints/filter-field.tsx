@@ -1,4 +1,4 @@
-import { FieldProblem, described } from '../../parts/field.tsx'
+import { FieldProblem, type Problem, described } from '../../parts/field.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import type { Reader } from '../../reader/reader.ts'
 import { FILTER_WORDS, type FilterLine } from './filter-lines.ts'
@@ -11,7 +11,7 @@ export function FilterField({
   reader,
 }: {
   typed: TypedFilter
-  problem: string | undefined
+  problem: Problem | undefined
   reader: Reader
 }) {
   const { text } = reader
@@ -69,7 +69,7 @@ function Line({
 }: {
   line: FilterLine
   at: number
-  problem: string | undefined
+  problem: Problem | undefined
   reader: Reader
 }) {
   const { path, operator, value } = line

@@ -7,7 +7,7 @@ import { FILTER_WORDS, type FilterLine, filterOf, linesOf } from './filter-lines
 export type TypedFilter = { kind: 'words'; lines: FilterLine[] } | { kind: 'json'; text: string }
 
 /** A filter that was read, or why it cannot be. */
-export type ReadFilter = { filter: ContentFilter | null } | { problem: string }
+export type ReadFilter = { filter: ContentFilter | null } | { problem: { english: string } }
 
 const MAX_LINES = 20
 const BLANK: FilterLine = { path: '', operator: 'is', value: '' }
@@ -57,7 +57,7 @@ export function readTyped(typed: TypedFilter): ReadFilter {
     readFilter(filter)
     return { filter: filter as ContentFilter }
   } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) }
+    return { problem: { english: error instanceof Error ? error.message : String(error) } }
   }
 }
 

@@ -1,4 +1,4 @@
-/** How receivers verify a signature, in the languages that most of them are written in. Each sample is run by a test. */
+/** How receivers verify a signature, in the languages that most of them are written in. A test runs those for Node and Python. */
 export const VERIFY_SAMPLES = [
   {
     id: 'node',

@@ -76,12 +76,12 @@ export function Chips({
   const { text, link } = reader
   const set = CHIP_NAMES.filter((name) => filters[name] !== undefined)
   if (set.length === 0) return null
-  const names: Readonly<Record<string, PlainKey>> = Object.fromEntries([...STATUSES, ...CLASSES])
+  const names: ReadonlyMap<string, PlainKey> = new Map([...STATUSES, ...CLASSES])
   return (
     <div class="chips">
       {set.map((name) => {
         const value = filters[name] ?? ''
-        const key = names[value]
+        const key = names.get(value)
         return (
           <span class="chip">
             {key === undefined ? <span class="mono">{urls.get(value) ?? value}</span> : text(key)}

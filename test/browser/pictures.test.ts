@@ -55,20 +55,22 @@ afterAll(async () => {
 
 it.each(oneOfEachPattern(pages))('a picture of $pattern, $path', async ({ path, pattern }) => {
   const { page } = await openWindow(browser)
-  await takeAll(page, installation.url + path, nameOf(pattern))
+  expect((await page.goto(installation.url + path))?.status()).toBe(200)
+  await takeAll(page, nameOf(pattern))
 })
 
 it.each(portalPages)('a picture of the portal’s $pattern, $path', async ({ path, pattern }) => {
   const { page } = await openWindow(browser)
-  await page.goto(await installation.linkTo('lumen-clinic', 'many'))
-  await takeAll(page, installation.portalUrl + path, `portal-${nameOf(pattern)}`)
+  // Without the expiry of a link: the story's time is in the past, and Chromium has its own clock.
+  const [name = '', value = ''] = cookie.split('=')
+  await page.context().addCookies([{ name, value, url: installation.portalUrl }])
+  expect((await page.goto(installation.portalUrl + path))?.status()).toBe(200)
+  await takeAll(page, `portal-${nameOf(pattern)}`)
 })
 
 const nameOf = (pattern: string): string => pattern.replace(/[^\w]+/g, '-').slice(1, 60) || 'first'
 
-async function takeAll(page: Page, url: string, name: string): Promise<void> {
-  const response = await page.goto(url)
-  expect(response?.status()).toBe(200)
+async function takeAll(page: Page, name: string): Promise<void> {
   for (const size of SIZES) {
     for (const theme of THEMES)
       writeFileSync(

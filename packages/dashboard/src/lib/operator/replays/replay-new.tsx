@@ -64,10 +64,10 @@ async function countOf({ engine, query }: Visit, { workspace }: ReplayQuery) {
 /** The replay in the way of this one: the engine runs one of an endpoint at a time, and one of several endpoints. */
 async function unfinishedOf(
   { engine }: Visit,
-  { workspace = '', endpoint = null }: Partial<ReplayQuery>,
+  { workspace = '', endpoint }: ReplayQuery,
 ): Promise<ReplayJob | undefined> {
   const { rows } = await engine.replays.list(workspace, { limit: LATEST })
-  return rows.find(({ endedAt, endpointId }) => endedAt === null && endpointId === endpoint)
+  return rows.find(({ endedAt, endpointId }) => endedAt === null && endpointId === (endpoint ?? null))
 }
 
 interface CountedParts {

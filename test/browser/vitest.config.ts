@@ -11,6 +11,7 @@ export default defineConfig({
     name: 'browser',
     root: import.meta.dirname,
     reporters: ['default', everyProjectRan()],
+    globalSetup: ['../postgres/setup.ts'],
     include: ['**/*.test.ts'],
     env: { NODE_OPTIONS: `--conditions=${source}` },
     // Nothing is promised in seconds: what hangs fails, and a busy machine does not.

@@ -1,30 +1,8 @@
 // Each page runs a fixed number of statements, however many rows there are.
 import { createTestEngine } from '@keepsend/testing'
 import { expect, it } from 'vitest'
+import { countStatements } from './count-statements.ts'
 import { MOUNT, openDashboard } from './open-dashboard.ts'
-
-type TestEngine = Awaited<ReturnType<typeof createTestEngine>>
-
-/** Counts the statements of an engine since the last call. */
-function counted({ db }: TestEngine): () => number {
-  let count = 0
-  const direct = { ...db }
-  Object.assign(db, {
-    run: (statement: Parameters<typeof db.run>[0]) => {
-      count++
-      return direct.run(statement)
-    },
-    atomic: (all: Parameters<typeof db.atomic>[0]) => {
-      count += all.length
-      return direct.atomic(all)
-    },
-  })
-  return () => {
-    const taken = count
-    count = 0
-    return taken
-  }
-}
 
 async function filled(endpoints: number, events: number) {
   const engine = await createTestEngine({ history: true })
@@ -74,7 +52,7 @@ async function statementsOf(filling: Filled, path: string): Promise<number> {
   const { page } = await openDashboard(undefined, filling.engine)
   // The first page reads the secret of the installation.
   await page(`${MOUNT}/keys`)
-  const count = counted(filling.engine)
+  const count = countStatements(filling.engine.db)
   expect((await page(MOUNT + path)).status).toBe(200)
   return count()
 }

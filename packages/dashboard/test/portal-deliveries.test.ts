@@ -47,6 +47,21 @@ describe('the page of an endpoint', () => {
     expect(html).not.toContain('<table')
   })
 
+  it('shows the times by which the list is in order: of a success, not of its event', async () => {
+    const { page, at, engine, id: first, publish } = await withEndpoint({ answers: [401] })
+    engine.receiver.answer([200])
+    await publish()
+    await engine.deliverAll({ forMs: 0 })
+    engine.advance(MINUTE_MS)
+    await engine.deliveries.replay('w1', first)
+    await engine.deliverAll({ forMs: 0 })
+    const { html } = await page(at)
+    const times = [...html.slice(html.indexOf('<tbody')).matchAll(/<time datetime="([^"]*)"/g)].map(([, time]) => time)
+    expect(times).toHaveLength(2)
+    expect(times).toEqual(times.toSorted().toReversed())
+    expect(html.indexOf(first)).toBeLessThan(html.lastIndexOf('<time'))
+  })
+
   it('lists deliveries, and finds one by its status, its type and its id', async () => {
     const { page, at, engine, id: first, publish } = await withEndpoint()
     engine.receiver.answer([401])

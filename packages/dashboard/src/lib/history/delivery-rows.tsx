@@ -1,4 +1,5 @@
 import type { DeliveryState } from '@keepsend/engine'
+import { listedAt } from './delivery-state.tsx'
 import { errorName } from './errors.ts'
 import { Moment } from '../parts/moment.tsx'
 import { Rail } from '../parts/rail.tsx'
@@ -24,7 +25,7 @@ export function DeliveryRows({
   return (
     <>
       {rows.map((delivery) => {
-        const { id, type, endpointId, workspaceId, createdAt } = delivery
+        const { id, type, endpointId, workspaceId } = delivery
         const hold = holdOf(delivery, reader)
         const url = endpointId === null ? undefined : urls.get(endpointId)
         return (
@@ -61,7 +62,7 @@ export function DeliveryRows({
             </td>
             <td class="n lo nw">{nextAttempt(delivery, reader)}</td>
             <td class="n d dim">
-              <Moment at={createdAt} reader={reader} />
+              <Moment at={listedAt(delivery)} reader={reader} />
             </td>
           </tr>
         )

@@ -24,3 +24,8 @@ export function nextInWords(delivery: DeliveryState, reader: Reader): Child {
   }
   return ''
 }
+
+/** The time of a delivery in a list, which is in the order of these: when it was delivered, else when its event was published. */
+export function listedAt({ status, completedAt, createdAt }: DeliveryState): number {
+  return status === 'completed' ? (completedAt ?? createdAt) : createdAt
+}

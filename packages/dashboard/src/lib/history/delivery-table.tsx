@@ -5,11 +5,9 @@ import { Rail } from '../parts/rail.tsx'
 import { DeliveryStatus, holdOf } from '../parts/status.tsx'
 import type { Reader, Reads } from '../reader/reader.ts'
 import { LastResponse, nextAttempt } from './delivery-rows.tsx'
+import { listedAt } from './delivery-state.tsx'
 
-const COLUMNS: Readonly<Record<Reads, { response: PlainKey; created: PlainKey }>> = {
-  operator: { response: 'column.response', created: 'column.created' },
-  customer: { response: 'portal.column_answer', created: 'portal.column_when' },
-}
+const RESPONSE: Readonly<Record<Reads, PlainKey>> = { operator: 'column.response', customer: 'portal.column_answer' }
 
 /** The deliveries of one endpoint. */
 export function DeliveryTable({
@@ -24,7 +22,6 @@ export function DeliveryTable({
   reader: Reader
 }) {
   const { text, link } = reader
-  const { response, created } = COLUMNS[reads]
   return (
     <table class="rows">
       <caption class="sr">{caption}</caption>
@@ -34,13 +31,13 @@ export function DeliveryTable({
           <th scope="col">{text('column.type')}</th>
           <th scope="col">{text('column.attempts')}</th>
           <th scope="col" class="n">
-            {text(response)}
+            {text(RESPONSE[reads])}
           </th>
           <th scope="col" class="n lo">
             {text('column.next')}
           </th>
           <th scope="col" class="n">
-            {text(created)}
+            {text('column.when')}
           </th>
         </tr>
       </thead>
@@ -62,7 +59,7 @@ export function DeliveryTable({
             </td>
             <td class="n lo nw">{nextAttempt(delivery, reader)}</td>
             <td class="n d dim">
-              <Moment at={delivery.createdAt} reader={reader} />
+              <Moment at={listedAt(delivery)} reader={reader} />
             </td>
           </tr>
         ))}

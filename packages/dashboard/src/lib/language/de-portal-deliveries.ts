@@ -4,7 +4,6 @@ import type { Messages } from './text.ts'
 /** The texts of the portal about deliveries in German. */
 export const dePortalDeliveries = {
   'portal.column_answer': 'Antwort',
-  'portal.column_when': 'Wann',
   'portal.column_sent': 'Gesendet, {zone}',
   'portal.on_hold': 'Angehalten',
   'portal.no_delivered': 'Zustellungen, die angekommen sind, werden nicht festgehalten.',

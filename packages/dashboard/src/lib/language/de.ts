@@ -72,6 +72,7 @@ export const de: Messages = {
   'column.attempts': 'Versuche',
   'column.next': 'Nächster Versuch',
   'column.created': 'Erstellt',
+  'column.when': 'Wann',
   'column.number': 'Nummer',
   'column.outcome': 'Ergebnis',
   'column.began': 'Beginn, {zone}',

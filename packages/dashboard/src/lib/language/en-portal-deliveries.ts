@@ -3,7 +3,6 @@ import type { Message } from './message.ts'
 /** The texts of the portal about deliveries. */
 export const enPortalDeliveries = {
   'portal.column_answer': 'Answer',
-  'portal.column_when': 'When',
   'portal.column_sent': 'Sent, {zone}',
   'portal.on_hold': 'On hold',
   'portal.no_delivered': 'Deliveries that arrived are not recorded.',

@@ -72,6 +72,7 @@ export const en = {
   'column.attempts': 'Attempts',
   'column.next': 'Next attempt',
   'column.created': 'Created',
+  'column.when': 'When',
   'column.number': 'Number',
   'column.outcome': 'Outcome',
   'column.began': 'Began, {zone}',

@@ -4,7 +4,6 @@ import type { Messages } from './text.ts'
 /** The texts of the portal about deliveries in Spanish. */
 export const esPortalDeliveries = {
   'portal.column_answer': 'Respuesta',
-  'portal.column_when': 'Cuándo',
   'portal.column_sent': 'Envío, {zone}',
   'portal.on_hold': 'Retenida',
   'portal.no_delivered': 'Las entregas que llegaron no se registran.',

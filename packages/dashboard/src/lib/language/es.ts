@@ -72,6 +72,7 @@ export const es: Messages = {
   'column.attempts': 'Intentos',
   'column.next': 'Próximo intento',
   'column.created': 'Creación',
+  'column.when': 'Cuándo',
   'column.number': 'Número',
   'column.outcome': 'Resultado',
   'column.began': 'Inicio, {zone}',

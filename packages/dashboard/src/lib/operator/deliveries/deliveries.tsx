@@ -114,7 +114,7 @@ function List({
               {text('column.next')}
             </th>
             <th scope="col" class="n">
-              {text('column.created')}
+              {text('column.when')}
             </th>
           </tr>
         </thead>

@@ -65,7 +65,7 @@ export const publishedEventPage: Page = {
                       {text('column.next')}
                     </th>
                     <th scope="col" class="n">
-                      {text('column.created')}
+                      {text('column.when')}
                     </th>
                   </tr>
                 </thead>

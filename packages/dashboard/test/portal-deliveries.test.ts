@@ -56,9 +56,11 @@ describe('the page of an endpoint', () => {
     await engine.deliveries.replay('w1', first)
     await engine.deliverAll({ forMs: 0 })
     const { html } = await page(at)
-    const times = [...html.slice(html.indexOf('<tbody')).matchAll(/<time datetime="([^"]*)"/g)].map(([, time]) => time)
+    const times = [...html.slice(html.indexOf('<tbody')).matchAll(/<time datetime="([^"]*)"/g)].map(([, time = '']) =>
+      Date.parse(time),
+    )
     expect(times).toHaveLength(2)
-    expect(times).toEqual(times.toSorted().toReversed())
+    expect(times).toEqual(times.toSorted((a, b) => b - a))
     expect(html.indexOf(first)).toBeLessThan(html.lastIndexOf('<time'))
   })
 

@@ -2,6 +2,7 @@ import { scaleLinear } from 'd3-scale'
 import { line } from 'd3-shape'
 import type { Child } from 'hono/jsx'
 import { type Reader, showNumber } from '../reader/reader.ts'
+import { numberFormat } from '../reader/formats.ts'
 
 const STEP = 10
 const HEIGHT = 100
@@ -223,7 +224,7 @@ function Figure({
 }
 
 function compact({ language }: Reader, value: number): string {
-  return new Intl.NumberFormat(language, { notation: 'compact', maximumFractionDigits: 1 }).format(value)
+  return numberFormat(language, { notation: 'compact', maximumFractionDigits: 1 }).format(value)
 }
 
 function round(value: number): number {

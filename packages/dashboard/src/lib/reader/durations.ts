@@ -1,4 +1,5 @@
 import type { Text } from '../language/text.ts'
+import { numberFormat } from './formats.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -43,6 +44,6 @@ export function showTook(ms: number, text: Text, language: string): string {
       : ms < 999.5
         ? ([ms, 'unit.ms', 0] as const)
         : ([ms / SECOND, 'unit.s', ms < 9995 ? 2 : ms < 99_950 ? 1 : 0] as const)
-  const format = new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits })
+  const format = numberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits })
   return `${format.format(value)}${GAP}${text(unit)}`
 }

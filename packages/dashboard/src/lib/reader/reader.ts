@@ -2,6 +2,7 @@ import type { Text } from '../language/text.ts'
 import { showSpan, showTook } from './durations.ts'
 import type { Preferences } from './preferences.ts'
 import type { Times } from './times.ts'
+import { numberFormat } from './formats.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -78,7 +79,7 @@ export function showLongSpan({ language }: Reader, ms: number): string {
         : ms >= MINUTE_MS
           ? ([Math.round(ms / MINUTE_MS), 'minute'] as const)
           : ([Math.round(ms / 1000), 'second'] as const)
-  return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(value)
+  return numberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(value)
 }
 
 export function showDuration({ text, language }: Reader, ms: number): string {
@@ -86,14 +87,14 @@ export function showDuration({ text, language }: Reader, ms: number): string {
 }
 
 export function showNumber({ language }: Reader, value: number): string {
-  return new Intl.NumberFormat(language).format(value)
+  return numberFormat(language).format(value)
 }
 
 /** With one decimal, and never 100 % when one failed. */
 export function showPercent({ language }: Reader, part: number, whole: number): string {
   if (whole === 0) return '–'
   const share = part / whole
-  const format = new Intl.NumberFormat(language, {
+  const format = numberFormat(language, {
     style: 'percent',
     minimumFractionDigits: 1,
     maximumFractionDigits: 1,

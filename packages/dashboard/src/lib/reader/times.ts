@@ -1,3 +1,4 @@
+import { timeFormat } from './formats.ts'
 /** Clock times in the reader's zone, which each of them names, except `clock`. */
 export interface Times {
   /** `6 Oct 2026, 14:31:20 UTC` */
@@ -22,7 +23,7 @@ export function createTimes(language: string, zone: string): Times {
   // The day before the month, as the other languages have it.
   const locale = language === 'en' ? 'en-GB' : language
   const by = (options: Intl.DateTimeFormatOptions): ((ms: number) => string) => {
-    const format = new Intl.DateTimeFormat(locale, { timeZone: zone, hourCycle: 'h23', ...options })
+    const format = timeFormat(locale, { timeZone: zone, hourCycle: 'h23', ...options })
     return (ms) => format.format(ms)
   }
   const day = by({ day: 'numeric', month: 'short' })
@@ -30,7 +31,7 @@ export function createTimes(language: string, zone: string): Times {
   const second = by({ hour: '2-digit', minute: '2-digit', second: '2-digit' })
   const fine = by({ hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 })
   const minute = by({ hour: '2-digit', minute: '2-digit' })
-  const named = new Intl.DateTimeFormat(locale, { timeZone: zone, timeZoneName: 'short' })
+  const named = timeFormat(locale, { timeZone: zone, timeZoneName: 'short' })
   const zoneAt = (ms: number): string =>
     named.formatToParts(ms).find(({ type }) => type === 'timeZoneName')?.value ?? zone
   return {

@@ -2,6 +2,7 @@ import { createTestEngine } from '@keepsend/testing'
 import { describe, expect, it } from 'vitest'
 import { createDashboard } from '@keepsend/dashboard'
 import { Hono } from 'hono'
+import { copyDelivery } from './copy-delivery.ts'
 import { MOUNT, openDashboard } from './open-dashboard.ts'
 import { visitor } from './visitor.ts'
 
@@ -224,4 +225,12 @@ it('events are found by a value of their payload', async () => {
     2,
   )
   expect((await page(`${MOUNT}/published?value=ord_1`)).html).toContain('a search needs one workspace')
+})
+
+it('the overview says that it counts no more than 100,000 deliveries', async () => {
+  const { engine, page } = await withFailed(1)
+  const least = 'are at least these numbers'
+  expect((await page(MOUNT)).html).not.toContain(least)
+  await copyDelivery(engine.db, 100_000)
+  expect((await page(MOUNT)).html).toContain(least)
 })

@@ -1,8 +1,8 @@
 // Disabling, enabling and deleting an endpoint, its secrets, and the filter in words and as JSON.
-import type { OutboxDatabase } from '@keepsend/outbox'
-import { raw, sqlText } from '@keepsend/outbox/internal'
+import { sqlText } from '@keepsend/outbox/internal'
 import { createTestEngine } from '@keepsend/testing'
 import { describe, expect, it } from 'vitest'
+import { copyDelivery } from './copy-delivery.ts'
 import { PORTAL, openPortal } from './open-portal.ts'
 
 const NEW = `${PORTAL}/endpoints/new`
@@ -71,19 +71,6 @@ describe('an endpoint', () => {
     expect(html).not.toContain('more than')
   })
 })
-
-/** Copies the only delivery under other ids, by SQL: publishing takes longer. */
-async function copyDelivery(db: OutboxDatabase, count: number): Promise<void> {
-  const { rows } = await db.run<{ name: string }>(sqlText`select name from pragma_table_info('pending_events')`)
-  const names = rows.map(({ name }) => name)
-  const ofCopy = names.map((name) =>
-    name === 'id' ? "substr(id, 1, 28) || printf('%012x', n) || substr(id, 41)" : name,
-  )
-  await db.run(sqlText`
-    with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${count})
-    insert into pending_events (${raw(names.join(', '))})
-    select ${raw(ofCopy.join(', '))} from pending_events, numbers`)
-}
 
 describe('the signing secret', () => {
   it('is shown after a POST alone, which the audit records', async () => {

@@ -403,6 +403,8 @@ export const de: Messages = {
   'overview.oldest_what': 'angehaltene eingeschlossen',
   'overview.p95': 'Versuchsdauer, p95',
   'overview.p50': 'p50 {p50}, beides von den letzten Versuchen',
+  'overview.truncated':
+    'Es sind mehr Zustellungen gespeichert, als gezählt werden. Fehlgeschlagen, ausstehend und angehalten sind mindestens so viele.',
   'overview.attention': 'Braucht Aufmerksamkeit',
   'overview.all_problems': 'Alle Probleme',
   'overview.by_outcome': 'Versuche nach Ergebnis',

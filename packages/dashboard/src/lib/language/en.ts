@@ -391,6 +391,8 @@ export const en = {
   'overview.oldest_what': 'held ones included',
   'overview.p95': 'Attempt time, p95',
   'overview.p50': 'p50 {p50}, both of the latest attempts',
+  'overview.truncated':
+    'More deliveries are stored than are counted: failed, pending and held are at least these numbers.',
   'overview.attention': 'Needs attention',
   'overview.all_problems': 'All problems',
   'overview.by_outcome': 'Attempts by outcome',

@@ -397,6 +397,8 @@ export const es: Messages = {
   'overview.oldest_what': 'con las retenidas',
   'overview.p95': 'Duración del intento, p95',
   'overview.p50': 'p50 {p50}, ambos de los últimos intentos',
+  'overview.truncated':
+    'Hay más entregas guardadas de las que se cuentan: las fallidas, pendientes y retenidas son al menos estas.',
   'overview.attention': 'Requiere atención',
   'overview.all_problems': 'Todos los problemas',
   'overview.by_outcome': 'Intentos por resultado',

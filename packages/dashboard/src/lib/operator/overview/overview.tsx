@@ -111,6 +111,7 @@ export const overviewPage: Page = {
             {total.p95Ms === null ? '–' : showDuration(reader, total.p95Ms)}
           </Figure>
         </dl>
+        {stats.truncated ? <p class="sec dim">{text('overview.truncated')}</p> : null}
         <ProblemList problems={history.problems} endpoints={endpoints} reader={reader} />
         {history.series && buckets.length > 0 ? (
           <AttemptCharts buckets={buckets} range={range} reader={reader} />

@@ -84,6 +84,17 @@ describe.each(Object.entries(SITES))('the %s', (name, open) => {
   })
 })
 
+it('answers a NUL anywhere in a request with 400: Postgres would fail', async () => {
+  const { engine, page, send } = await openDashboard()
+  const { endpoint } = await engine.endpoints.create('w1', { url: 'https://customer.example.com/hooks' })
+  const at = `${MOUNT}/endpoints/w1/${endpoint.id}`
+  for (const path of [`${MOUNT}/deliveries/evt_%00`, `${MOUNT}/endpoints/w1/a%00b`, `${MOUNT}/deliveries?type=%00`]) {
+    const { status, html } = await page(path)
+    expect([path, status, html]).toEqual([path, 400, expect.stringContaining('must be text without a NUL')])
+  }
+  expect(await send(at, at, { do: 'pause\0' })).toMatchObject({ status: 400 })
+})
+
 it('comes back from the preferences to no other host', async () => {
   const { page, send } = await openDashboard()
   const at = `${MOUNT}/preferences`
@@ -111,6 +122,15 @@ it('shows filters whose values are names of JavaScript objects', async () => {
 describe('a form with a value that the engine refuses', () => {
   const whole = 'must be a whole number from'
 
+  it('is answered with 400 in a filter too', async () => {
+    const { page } = await openDashboard()
+    for (const code of ['x', '1e300', '-1'])
+      expect(await page(`${MOUNT}/deliveries?code=${code}`)).toMatchObject({
+        status: 400,
+        html: expect.stringContaining('httpStatus must be a whole number from 100 to 999'),
+      })
+  })
+
   it('is answered with 400 and the reason, which is logged', async () => {
     const { engine, send } = await openDashboard()
     const { endpoint } = await engine.endpoints.create('w1', { url: 'https://customer.example.com/hooks' })
@@ -125,6 +145,11 @@ describe('a form with a value that the engine refuses', () => {
       [`${MOUNT}/workspaces/w1/links`, { ends: 'NaN' }, whole],
       [`${MOUNT}/workspaces/w1/links`, { who: 'a'.repeat(201) }, 'subject must be at most 200 characters'],
       [`${MOUNT}/replays`, { workspace: 'w1', rate: '1.5' }, whole],
+      [
+        `${at}/edit`,
+        { url: 'https://a.example.com', filter: '{"$not":'.repeat(9000) + '1' + '}'.repeat(9000) },
+        'cannot be written as JSON',
+      ],
     ]
     for (const [path, form, reason] of forms) {
       const { status, html } = await send(`${MOUNT}/preferences`, path, form)

@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import type { Sent, Visit } from './visit.ts'
+import { withoutNul } from './without-nul.ts'
 
 /** The fields of a form, by their names. */
 export type FormValues = Readonly<Record<string, unknown>>
@@ -18,7 +19,8 @@ export async function readForm(c: Context): Promise<FormValues | undefined> {
 export function sentOf<V extends Visit>(visit: V, form: FormValues, by: string): Sent<V> {
   const fields = (name: string): string[] => {
     const value = form[name]
-    return (Array.isArray(value) ? value : [value]).filter((one) => typeof one === 'string' && one !== '')
+    const texts = (Array.isArray(value) ? value : [value]).filter((one) => typeof one === 'string' && one !== '')
+    return texts.map((text) => withoutNul(name, text))
   }
   return { ...visit, fields, field: (name) => fields(name)[0], by }
 }

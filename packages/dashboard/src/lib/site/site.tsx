@@ -17,6 +17,7 @@ import { mountPath } from './mount.ts'
 import { FailurePage, forbiddenPage, noPage, unreadPage } from './problem-page.tsx'
 import { isOptionRefused } from './refusals.ts'
 import type { Action, Page, Shown, Visit } from './visit.ts'
+import { withoutNul } from './without-nul.ts'
 
 // A test event of an endpoint is the largest form.
 const MAX_FORM_BYTES = 2_000_000
@@ -164,8 +165,8 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
       const visit: Visit = {
         engine,
         reader: known.reader,
-        param: (one) => c.req.param(one) ?? fail(`the path has no parameter ${one}`),
-        query: (one) => c.req.query(one) || undefined,
+        param: (one) => withoutNul(one, c.req.param(one)) ?? fail(`the path has no parameter ${one}`),
+        query: (one) => withoutNul(one, c.req.query(one)) || undefined,
       }
       return work(parts.visitOf(visit, found), found)
     })

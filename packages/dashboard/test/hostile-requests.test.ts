@@ -74,9 +74,20 @@ describe.each(Object.entries(SITES))('the %s', (name, open) => {
         ? createPortal({ engine, name: 'Plover' })
         : new Hono().route('/', createDashboard({ engine, authorize: () => ({ name: 'dana', role: 'act' }) }))
     const failing = createDashboard({ engine, authorize: fails })
-    for (const path of ['//evil.example/x', '///evil.example', '/\\evil.example/', '//enter/x', '//evil.example/?a=/'])
+    const requests = [
+      ...['//evil.example/x', '///evil.example', '/\\evil.example/', '//enter/x', '//evil.example/?a=/'].map((path) => [
+        path,
+        '',
+      ]),
+      ...['//evil.example', '/\\evil.example', 'https://evil.example', '/a/..//evil.example'].map((prefix) => [
+        '/x',
+        prefix,
+      ]),
+    ]
+    for (const [path = '', prefix = ''] of requests)
       for (const one of [app, failing]) {
-        const html = await (await one.request(`https://app.example.com${path}`)).text()
+        const headers = { 'x-forwarded-prefix': prefix, 'x-forwarded-host': 'evil.example' }
+        const html = await (await one.request(`https://app.example.com${path}`, { headers })).text()
         const found = [...html.matchAll(/(?:href|action|src|name="back" value)="([^"]*)"/g)].map(([, to = '']) => to)
         expect(found.length).toBeGreaterThan(0)
         expect(found.filter((to) => new URL(to, 'https://app.example.com').host !== 'app.example.com')).toEqual([])

@@ -136,6 +136,7 @@ it('does not serve an operator without a name or a role, whatever JavaScript ret
     {},
     { name: '', role: 'act' },
     { name: 'a\ud800', role: 'act' },
+    { name: 'a\0', role: 'act' },
     { name: 'dana', role: 'ACT' },
   ]) {
     as(operator as Operator)

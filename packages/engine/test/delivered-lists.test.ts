@@ -436,6 +436,12 @@ describe('times of a list', () => {
     expect(await count({ until: -1 })).toEqual([0, 0, 0])
     await expect(made.list({ since: NaN })).rejects.toMatchObject({ code: 'invalid_option' })
     await expect(made.list({ httpClass: '6xx' as '5xx' })).rejects.toMatchObject({ code: 'invalid_option' })
+    for (const httpStatus of [NaN, 99, 1000, 404.5, 2 ** 31]) {
+      await expect(made.list({ httpStatus })).rejects.toMatchObject({ code: 'invalid_option' })
+      await expect(made.engine.attempts.list('w1', { httpStatus, limit: 1 })).rejects.toMatchObject({
+        code: 'invalid_option',
+      })
+    }
   })
 
   it('find events by the times in their ids', async () => {

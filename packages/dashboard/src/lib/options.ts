@@ -1,7 +1,7 @@
 import type { Engine } from '@keepsend/engine'
 import type { Context } from 'hono'
-import type { Messages } from './language/text.ts'
-import { checkPath, checkUrl } from './site/addresses.ts'
+import type { OwnMessages } from './language/text.ts'
+import { checkPath, checkText, checkUrl } from './site/addresses.ts'
 
 /** Who reads the dashboard. */
 export interface Operator {
@@ -33,7 +33,7 @@ export interface DashboardOptions {
   /** Links of your own in the navigation. @default none */
   links?: readonly { name: string; href: string }[] | undefined
   /** Texts that replace Keepsend's, by language; a further language needs all of them. @default none */
-  messages?: Readonly<Record<string, Partial<Messages>>> | undefined
+  messages?: Readonly<Record<string, OwnMessages | undefined>> | undefined
 }
 
 const NAMES = ['engine', 'authorize', 'basePath', 'environment', 'portalUrl', 'links', 'messages']
@@ -51,6 +51,13 @@ export function checkOptions(options: DashboardOptions): void {
     throw new TypeError('createDashboard needs engine, as createEngine returns it')
   checkPath(options.basePath)
   checkUrl('portalUrl', options.portalUrl)
+  checkText('environment', options.environment)
+  if (options.links !== undefined && !Array.isArray(options.links))
+    throw new TypeError(`links must be a list of { name, href }; found ${typeof options.links}`)
+  for (const [at, link] of (options.links ?? []).entries()) {
+    checkText(`links[${at}].name`, link?.name ?? null)
+    checkText(`links[${at}].href`, link?.href ?? null)
+  }
 }
 
 const MAX_NAME = 200
@@ -58,13 +65,18 @@ const MAX_NAME = 200
 /** Checks what `authorize` found: the name is recorded by the audit, and the tokens of forms are bound to it. @throws {TypeError} */
 export function checkOperator(operator: Operator): Operator {
   const { name, role }: { name?: unknown; role?: unknown } = operator
-  if (typeof name !== 'string' || name === '' || name.length > MAX_NAME || !name.isWellFormed())
+  if (typeof name !== 'string' || name === '' || name.length > MAX_NAME || !isStorable(name))
     throw new TypeError(
-      `authorize must return a name of 1 to ${MAX_NAME} characters of well-formed text; found ${typeof name}`,
+      `authorize must return a name of 1 to ${MAX_NAME} characters of well-formed text without a NUL; found ${typeof name}`,
     )
   if (role !== 'read' && role !== 'act')
     throw new TypeError(
       `authorize must return the role 'read' or 'act'; found ${typeof role === 'string' ? role.slice(0, 20) : typeof role}`,
     )
   return operator
+}
+
+/** Postgres stores neither half a character nor a NUL. */
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0')
 }

@@ -1,4 +1,5 @@
 import { EngineError, type PortalLink } from '@keepsend/engine'
+import { errorFields } from '@keepsend/engine/internal'
 import type { Hono } from 'hono'
 import { PORTAL_ELEMENT } from './assets/embedded.ts'
 import { createTexts } from './language/texts.ts'
@@ -60,7 +61,7 @@ export function createPortal(options: PortalOptions): Hono {
         : shownError(error, reader),
     async render(content, { title, refreshS }, { reader, viewer, section, here }) {
       const { theme, keys } = reader.preferences
-      const workspace = viewer && (await options.workspaceName?.(viewer.link.workspaceId))
+      const workspace = viewer && (await workspaceNameOf(options, viewer.link))
       const host = { sender, logo: brand.logo, returnUrl: viewer?.link.returnUrl ?? returnUrl, workspace, hasEvents }
       const html = await renderDocument({
         language: reader.language,
@@ -105,10 +106,30 @@ export function createPortal(options: PortalOptions): Hono {
   })
 }
 
+/** The name of the customer. The pages are shown without it if the host does not find it. */
+async function workspaceNameOf(
+  { engine, workspaceName }: PortalOptions,
+  { workspaceId }: PortalLink,
+): Promise<string | undefined> {
+  try {
+    return await workspaceName?.(workspaceId)
+  } catch (error) {
+    engine.logger.warn(
+      { workspaceId, ...errorFields(error) },
+      'workspaceName failed; showing the page without the name',
+    )
+    return undefined
+  }
+}
+
+// Of whoever acts, in the audit.
+const MAX_NAME = 200
+
 function customerOf({ text: session, link }: { text: string; link: PortalLink }): Customer {
   const { id, subject, capabilities, theme, language } = link
   return {
-    name: `${CUSTOMER_PREFIX}${subject ?? id}`.slice(0, 200),
+    // The cut may leave half a character, which is no text that a database stores.
+    name: `${CUSTOMER_PREFIX}${subject ?? id}`.slice(0, MAX_NAME).replace(/[\ud800-\udbff]$/, ''),
     session,
     link,
     canAct: capabilities.length > 0,

@@ -854,6 +854,12 @@ export const de: Messages = {
   'form_expired.title': 'Dieses Formular gilt nicht mehr',
   'form_expired.why':
     'Es wurde nichts geändert. Gehen Sie zurück, laden Sie die Seite neu und wiederholen Sie Ihre Eingabe.',
+  'form_unreadable.title': 'Dieses Formular war nicht lesbar',
+  'form_unreadable.why':
+    'Es kam nicht vollständig an, und es wurde nichts geändert. Gehen Sie zurück und senden Sie es noch einmal.',
+  'form_too_large.title': 'Dieses Formular ist zu groß',
+  'form_too_large.why':
+    'Es wurde nichts geändert. Ein Formular hat höchstens 2 MB: Gehen Sie zurück, kürzen Sie es und senden Sie es noch einmal.',
   'unauthorized.title': 'Melden Sie sich zuerst an',
   'unauthorized.why': 'Die App, in der dieses Dashboard läuft, kennt Sie nicht.',
   'failure.title': 'Diese Seite ist fehlgeschlagen',

@@ -833,6 +833,11 @@ export const es: Messages = {
   'read_only.title': 'Se puede consultar, pero no cambiar nada',
   'form_expired.title': 'Este formulario ya no es válido',
   'form_expired.why': 'No se ha cambiado nada. Vuelva atrás, recargue la página y repita la acción.',
+  'form_unreadable.title': 'No se ha podido leer este formulario',
+  'form_unreadable.why': 'No ha llegado completo, y no se ha cambiado nada. Vuelva atrás y envíelo de nuevo.',
+  'form_too_large.title': 'Este formulario es demasiado grande',
+  'form_too_large.why':
+    'No se ha cambiado nada. Un formulario tiene como máximo 2 MB: vuelva atrás, acórtelo y envíelo de nuevo.',
   'unauthorized.title': 'Inicie sesión primero',
   'unauthorized.why': 'La app que aloja este panel no le conoce.',
   'failure.title': 'Esta página ha fallado',

@@ -20,6 +20,9 @@ export type PluralKey = {
 /** All messages of one language. A key that is missing does not compile. */
 export type Messages = { readonly [Key in MessageKey]: (typeof en)[Key] extends string ? string : Message }
 
+/** The texts that a host replaces, of one language. */
+export type OwnMessages = { readonly [Key in MessageKey]?: Messages[Key] | undefined }
+
 type Values<Key extends MessageKey, V> = [ValuesOf<(typeof en)[Key]>] extends [never]
   ? []
   : [values: { [Name in ValuesOf<(typeof en)[Key]>]: V | number }]

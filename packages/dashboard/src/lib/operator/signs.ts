@@ -1,4 +1,5 @@
 import { type Engine, allWorkspaces } from '@keepsend/engine'
+import { errorFields } from '@keepsend/engine/internal'
 import { unlessOff } from '../history/unless-off.ts'
 import { inTime } from '../site/in-time.ts'
 
@@ -21,7 +22,7 @@ export async function readSigns(engine: Engine): Promise<Signs | undefined> {
   try {
     return await inTime(read(engine), MAX_WAIT_MS)
   } catch (error) {
-    engine.logger.warn({ err: error }, 'the counts of the navigation were not read; showing the page without them')
+    engine.logger.warn(errorFields(error), 'the counts of the navigation were not read; showing the page without them')
     return undefined
   }
 }

@@ -1,5 +1,5 @@
 import type { Engine } from '@keepsend/engine'
-import type { Messages } from '../language/text.ts'
+import type { OwnMessages } from '../language/text.ts'
 import { checkPath, checkUrl } from '../site/addresses.ts'
 import { type Brand, checkBrand } from './brand.ts'
 
@@ -20,7 +20,7 @@ export interface PortalOptions {
   /** The path it is mounted at, such as `/webhooks`. @default found from each request */
   basePath?: string | undefined
   /** Texts that replace Keepsend's, by language; a further language needs all of them. @default none */
-  messages?: Readonly<Record<string, Partial<Messages>>> | undefined
+  messages?: Readonly<Record<string, OwnMessages | undefined>> | undefined
   /** Sets cookies over http too, for a server on localhost. @default false */
   development?: boolean | undefined
 }
@@ -44,7 +44,7 @@ export function checkPortalOptions(options: PortalOptions): void {
   for (const name of Object.keys(options)) {
     if (!NAMES.includes(name)) throw new TypeError(`createPortal has no option ${name}; it has ${NAMES.join(', ')}`)
   }
-  const { engine, name, basePath, brand, frameAncestors = [] } = options
+  const { engine, name, basePath, brand, frameAncestors = [], workspaceName } = options
   if (typeof engine?.portalLinks?.session !== 'function')
     throw new TypeError('createPortal needs engine, as createEngine returns it')
   if (typeof name !== 'string' || name.trim() === '' || name.length > MAX_NAME)
@@ -55,5 +55,7 @@ export function checkPortalOptions(options: PortalOptions): void {
     if (!URL.canParse(origin) || new URL(origin).origin !== origin)
       throw new TypeError(`frameAncestors must be origins such as https://app.example.com; found ${origin}`)
   }
+  if (workspaceName !== undefined && typeof workspaceName !== 'function')
+    throw new TypeError(`workspaceName must be a function of the workspace id; found ${typeof workspaceName}`)
   if (brand) checkBrand(brand)
 }

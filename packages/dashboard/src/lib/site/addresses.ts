@@ -8,6 +8,13 @@ export function checkPath(basePath: string | undefined): void {
 
 /** Checks an address that becomes a link. @throws {TypeError} */
 export function checkUrl(name: string, url: string | undefined): void {
-  if (url !== undefined && !/^https?:\/\//.test(url) && !/^\/(?!\/)/.test(url))
+  checkText(name, url)
+  if (url !== undefined && !/^(https?:\/\/|\/(?![/\\]))/.test(url))
     throw new TypeError(`${name} must be an http or https address, or a path; found ${url.slice(0, 100)}`)
+}
+
+/** @throws {TypeError} if it is no text */
+export function checkText(name: string, text: unknown): void {
+  if (text !== undefined && typeof text !== 'string')
+    throw new TypeError(`${name} must be a text; found ${typeof text}`)
 }

@@ -1,5 +1,6 @@
 import { Head } from '../parts/head.tsx'
 import { FormToken } from '../parts/form-token.tsx'
+import { isWithin } from '../reader/preferences.ts'
 import type { Page } from './visit.ts'
 
 const ZONES = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')]
@@ -10,6 +11,7 @@ export const preferencesPage: Page = {
   section: undefined,
   show({ reader, query }) {
     const { text, link, language, languages, preferences } = reader
+    const back = query('back')
     const zones = [...new Set([preferences.zone, ...ZONES])]
     const title = text('nav.preferences')
     const main = (
@@ -17,7 +19,7 @@ export const preferencesPage: Page = {
         <Head title={title} reader={reader} />
         <form class="sec stack form" method="post" action={link('preferences')}>
           <FormToken reader={reader} />
-          <input type="hidden" name="back" value={query('back') ?? link()} />
+          <input type="hidden" name="back" value={back !== undefined && isWithin(back, link()) ? back : link()} />
           <div class="field">
             <label for="language">{text('preferences.language')}</label>
             <select id="language" name="language">

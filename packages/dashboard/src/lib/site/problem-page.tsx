@@ -1,8 +1,10 @@
 import { EngineError } from '@keepsend/engine'
 import type { Child } from 'hono/jsx'
+import type { PlainKey } from '../language/text.ts'
 import type { Reader } from '../reader/reader.ts'
 import { Moment } from '../parts/moment.tsx'
 import { Icon } from '../parts/icon.tsx'
+import { isRefusal } from './refusals.ts'
 import type { Shown } from './visit.ts'
 
 /** A page of one sentence and a way on. */
@@ -50,7 +52,7 @@ export function shownError(error: unknown, reader: Reader): Shown | undefined {
     )
     return { title, main, status: 404 }
   }
-  if (error.status < 500) {
+  if (isRefusal(error)) {
     const title = text('refused.title')
     const main = (
       <MiddlePage title={title} way={<Home reader={reader} />}>
@@ -105,6 +107,25 @@ export function forbiddenPage({ title, reader }: { title: string; reader: Reader
       </MiddlePage>
     ),
   }
+}
+
+const UNREAD = {
+  400: ['form_unreadable.title', 'form_unreadable.why'],
+  413: ['form_too_large.title', 'form_too_large.why'],
+} as const satisfies Record<number, readonly [title: PlainKey, why: PlainKey]>
+
+/** The page of a form that was not read. */
+export function unreadPage<Status extends keyof typeof UNREAD>(
+  status: Status,
+  reader: Reader,
+): Omit<Shown, 'status'> & { status: Status } {
+  const [title, why] = UNREAD[status]
+  const main = (
+    <MiddlePage title={reader.text(title)} way={<Home reader={reader} />}>
+      <p>{reader.text(why)}</p>
+    </MiddlePage>
+  )
+  return { title: reader.text(title), status, main }
 }
 
 /** The page of an address that is none. */

@@ -1,5 +1,5 @@
 import type { Engine } from '@keepsend/engine'
-import { prefixOf } from '@keepsend/engine/internal'
+import { errorFields, prefixOf } from '@keepsend/engine/internal'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Child } from 'hono/jsx'
@@ -11,16 +11,19 @@ import { type Preferences, preferencesOf, storePreferences } from '../reader/pre
 import { type Reader, createLink } from '../reader/reader.ts'
 import { createTimes } from '../reader/times.ts'
 import { compressWhereNeeded } from './compress.ts'
+import { type FormValues, readForm, sentOf } from './form.ts'
 import { inTime } from './in-time.ts'
 import { mountPath } from './mount.ts'
-import { FailurePage, forbiddenPage, noPage } from './problem-page.tsx'
-import type { Action, Page, Sent, Shown, Visit } from './visit.ts'
+import { FailurePage, forbiddenPage, noPage, unreadPage } from './problem-page.tsx'
+import { isOptionRefused } from './refusals.ts'
+import type { Action, Page, Shown, Visit } from './visit.ts'
+import { withoutNul } from './without-nul.ts'
 
 // A test event of an endpoint is the largest form.
 const MAX_FORM_BYTES = 2_000_000
 
 /** A page as the whole site shows it. */
-export type Answer = Omit<Shown, 'status'> & { status?: Shown['status'] | 401 | 410 | 500 }
+export type Answer = Omit<Shown, 'status'> & { status?: Shown['status'] | 401 | 410 | 413 | 500 }
 
 /** Who looks at a site. */
 export interface Viewer {
@@ -131,9 +134,13 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
     } catch (error) {
       const { viewer } = known
       const shown = known.reader && parts.shownError(error, known.reader)
-      if (known.reader && shown) return respond(shown, { c, reader: known.reader, viewer, section })
+      if (known.reader && shown) {
+        // The code does not tell a form that was filled in wrongly from an engine that was set up wrongly.
+        if (isOptionRefused(error)) engine.logger.warn({ path, ...errorFields(error) }, `a page of the ${name} refused`)
+        return respond(shown, { c, reader: known.reader, viewer, section })
+      }
       const reference = crypto.randomUUID().slice(0, 8)
-      engine.logger.error({ reference, path, err: error }, `a page of the ${name} failed`)
+      engine.logger.error({ reference, path, ...errorFields(error) }, `a page of the ${name} failed`)
       const reader = known.reader ?? (await readerOf(c, path, undefined))
       const main = <FailurePage reference={reference} here={hereOf(c, reader)} reader={reader} />
       return respond({ title: reader.text('failure.title'), main, status: 500 }, { c, reader, viewer, section })
@@ -158,15 +165,16 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
       const visit: Visit = {
         engine,
         reader: known.reader,
-        param: (one) => c.req.param(one) ?? fail(`the path has no parameter ${one}`),
-        query: (one) => c.req.query(one) || undefined,
+        param: (one) => withoutNul(one, c.req.param(one)) ?? fail(`the path has no parameter ${one}`),
+        query: (one) => withoutNul(one, c.req.query(one)) || undefined,
       }
       return work(parts.visitOf(visit, found), found)
     })
   }
 
-  async function formOf(c: Context, viewer: Who, reader: Reader): Promise<Form | Shown> {
-    const form = await c.req.parseBody({ all: true })
+  async function formOf(c: Context, viewer: Who, reader: Reader): Promise<{ values: FormValues } | Shown> {
+    const form = await readForm(c)
+    if (!form) return unreadPage(400, reader)
     const token = form['csrf']
     const isOurs = typeof token === 'string' && (await csrf.isValid(token, viewer.session))
     return isOurs && !isFromElsewhere(c)
@@ -187,7 +195,8 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
     // An action is not cut off: a test event may take as long as its endpoint.
     app.get(page.path, (c) => serve(c, page, async (visit) => inTime(Promise.resolve(page.show(visit)))))
   }
-  app.post('*', bodyLimit({ maxSize: MAX_FORM_BYTES }))
+  const tooLarge = (c: Context) => serveOpenly(c, '*', async (reader) => unreadPage(413, reader))
+  app.post('*', bodyLimit({ maxSize: MAX_FORM_BYTES, onError: tooLarge }))
   app.post('/preferences', (c) =>
     serve(c, { path: '/preferences', section: undefined }, async ({ reader }, viewer) => {
       const form = await formOf(c, viewer, reader)
@@ -200,7 +209,7 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
         const form = await formOf(c, viewer, visit.reader)
         if (!('values' in form)) return form
         if (!viewer.canAct) return forbiddenPage({ title: visit.reader.text('read_only.title'), reader: visit.reader })
-        const to = await action.act(sentOf(visit, form.values, viewer))
+        const to = await action.act(sentOf(visit, form.values, viewer.name))
         return typeof to === 'string' ? c.redirect(to, 303) : to
       }),
     )
@@ -216,25 +225,14 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
   return app
 }
 
-interface Form {
-  values: Record<string, unknown>
-}
-
-function sentOf<V extends Visit>(visit: V, form: Record<string, unknown>, viewer: Viewer): Sent<V> {
-  const fields = (name: string): string[] => {
-    const value = form[name]
-    return (Array.isArray(value) ? value : [value]).filter((one) => typeof one === 'string' && one !== '')
-  }
-  return { ...visit, fields, field: (name) => fields(name)[0], by: viewer.name }
-}
-
 /** The path and the query of the page, below the mount path. */
 function hereOf(c: Context, reader: Reader): string {
   const { pathname, search } = new URL(c.req.url)
   const home = reader.link()
   const base = home === '/' ? '' : home
-  const own = pathname.startsWith(base) ? pathname : base + pathname
-  return own + search
+  const own = pathname === base || pathname.startsWith(`${base}/`) ? pathname : base + pathname
+  // Two leading slashes would name another host.
+  return own.replace(/^\/+/, '/') + search
 }
 
 function fail(reason: string): never {

@@ -10,7 +10,7 @@ import {
   sqlText,
 } from '@keepsend/outbox/internal'
 import { ERROR_CLASS_NAMES, type ErrorClass } from '../error-classes.ts'
-import { checkOneOf } from '../errors.ts'
+import { checkBounds, checkOneOf } from '../errors.ts'
 import { TIME_RANGE, type TimeRange, checkTimes } from '../time-range.ts'
 
 /** The last response of a delivery by its class; `no_response`: the last attempt got none; `none_yet`: no attempt was made. */
@@ -66,11 +66,13 @@ function keyAt(ms: number): string {
 
 export const DELIVERY_STATUSES = ['pending', 'completed', 'failed', 'held'] as const
 
-/** @throws {EngineError} `invalid_option`, naming the filter, its values and the value */
-export function checkFilter({ status, errorClass, httpClass }: Compared): void {
+/** @throws {EngineError} `invalid_option`, naming the filter, its values or bounds, and the value */
+export function checkFilter({ status, errorClass, httpClass, httpStatus }: Compared): void {
   checkOneOf('status', status, DELIVERY_STATUSES)
   checkOneOf('errorClass', errorClass, ERROR_CLASS_NAMES)
   checkOneOf('httpClass', httpClass, HTTP_CLASSES)
+  // A status has three digits, and Postgres compares whole numbers alone.
+  if (httpStatus !== undefined) checkBounds('httpStatus', httpStatus, 100, 999)
 }
 
 type Compared = Omit<DeliveryFilter, 'limit'>

@@ -128,6 +128,19 @@ describe('a filter is refused', () => {
     expect(() => readFilter(filter)).toThrow(message)
   })
 
+  it.each([
+    ['that is nested a hundred thousand times', JSON.parse(`${'{"$not":'.repeat(100_000)}1${'}'.repeat(100_000)}`)],
+    ['whose list is', { a: JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)) }],
+    ['that holds a BigInt', { a: 1n }],
+  ])('%s', (_, filter) => {
+    expect(() => readFilter(filter)).toThrow(
+      expect.objectContaining({
+        code: 'invalid_endpoint',
+        message: expect.stringContaining('cannot be written as JSON'),
+      }),
+    )
+  })
+
   it('not at its bounds', () => {
     expect(readFilter(deep(5))).toMatchObject({ kind: 'compare' })
     expect(readFilter(many(50))).toMatchObject({ kind: 'all' })

@@ -51,8 +51,7 @@ export const MAX_FILTER_BYTES = 4096
  * @throws {EngineError} `invalid_endpoint`, naming the place, what was found and what is expected
  */
 export function readFilter(filter: unknown): Condition {
-  const text = JSON.stringify(filter) ?? ''
-  const bytes = new TextEncoder().encode(text).length
+  const bytes = new TextEncoder().encode(jsonOf(filter)).length
   if (bytes > MAX_FILTER_BYTES) throw invalid(`must be at most ${MAX_FILTER_BYTES} bytes of JSON; found ${bytes}`)
   let operators = 0
 
@@ -102,6 +101,15 @@ export function readFilter(filter: unknown): Condition {
   }
 
   return conditionsOf(filter, [], 1)
+}
+
+/** Of a few thousand levels the stack runs out, and a filter in code may hold itself. */
+function jsonOf(filter: unknown): string {
+  try {
+    return JSON.stringify(filter) ?? ''
+  } catch (error) {
+    throw invalid(`cannot be written as JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 
 const ALL_OPERATORS = [...OPERATORS, '$and', '$or', '$not']

@@ -112,6 +112,7 @@ export function createAttemptStore(db: OutboxDatabase, history: HistoryOptions |
       checkTimes(filter)
       checkOneOf('outcome', filter.outcome, OUTCOME_FILTERS)
       checkOneOf('errorClass', filter.errorClass, ERROR_CLASS_NAMES)
+      if (filter.httpStatus !== undefined) checkBounds('httpStatus', filter.httpStatus, 100, 999)
       if (!history) throw new EngineError('not_retained', 'attempts are not recorded: this engine has no history')
       if (before !== undefined && !isAttemptId(before))
         throw new EngineError('invalid_request', `before must be the next of an earlier page; found ${before}`)

@@ -1,10 +1,11 @@
-import { type Endpoint, EngineError, type Engine } from '@keepsend/engine'
+import type { Endpoint, Engine } from '@keepsend/engine'
 import { EventPicker } from '../../endpoint/event-picker.tsx'
 import { UrlField } from '../../endpoint/url-field.tsx'
 import { FormToken } from '../../parts/form-token.tsx'
 import { Head } from '../../parts/head.tsx'
 import { Refusal } from '../../parts/refusal.tsx'
 import type { Reader } from '../../reader/reader.ts'
+import { isRefusal } from '../../site/refusals.ts'
 import type { Action, Page, Shown } from '../../site/visit.ts'
 import { AdvancedFields } from './advanced-fields.tsx'
 import { type Typed, NOTHING_TYPED, inputOf, typedIn, typedOf } from './endpoint-input.ts'
@@ -73,7 +74,7 @@ interface FormParts {
 
 /** Shows the form again with what was typed; an error that is not about it goes on. */
 function refused(error: unknown, parts: FormParts): Shown {
-  if (!(error instanceof EngineError) || error.code === 'not_found' || error.code === 'not_accepted') throw error
+  if (!isRefusal(error) || error.code === 'not_found') throw error
   return { ...form({ ...parts, problem: error.message }), status: error.code === 'conflict' ? 409 : 400 }
 }
 

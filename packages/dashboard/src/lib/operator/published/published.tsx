@@ -1,4 +1,4 @@
-import { EngineError, type ListedEvent, type Page as EnginePage, allWorkspaces } from '@keepsend/engine'
+import { type ListedEvent, type Page as EnginePage, allWorkspaces } from '@keepsend/engine'
 import { Icon } from '../../parts/icon.tsx'
 import { Moment } from '../../parts/moment.tsx'
 import { Pager } from '../../parts/pager.tsx'
@@ -6,6 +6,7 @@ import { Refusal } from '../../parts/refusal.tsx'
 import { Select } from '../../parts/select.tsx'
 import { CopiedIdent } from '../../parts/split.tsx'
 import { type Reader, showNumber } from '../../reader/reader.ts'
+import { isRefusal } from '../../site/refusals.ts'
 import { type Page, type Visit, queryOf } from '../../site/visit.ts'
 import { EventTabs } from '../events/event-tabs.tsx'
 
@@ -76,7 +77,7 @@ async function find(
     })
     return { page }
   } catch (error) {
-    if (!(error instanceof EngineError) || error.code === 'not_accepted') throw error
+    if (!isRefusal(error)) throw error
     return { problem: error.message }
   }
 }

@@ -1,4 +1,4 @@
-import { EngineError, type ReplayJob, type ReplayPlan } from '@keepsend/engine'
+import type { ReplayJob, ReplayPlan } from '@keepsend/engine'
 import { planned } from '../../history/replay-counts.ts'
 import { Head } from '../../parts/head.tsx'
 import { Icon } from '../../parts/icon.tsx'
@@ -6,6 +6,7 @@ import { FormToken } from '../../parts/form-token.tsx'
 import { Refusal } from '../../parts/refusal.tsx'
 import { showSpan } from '../../reader/durations.ts'
 import type { Reader } from '../../reader/reader.ts'
+import { isRefusal } from '../../site/refusals.ts'
 import { type Page, type Visit, queryOf } from '../../site/visit.ts'
 import { FIELDS, inputOf } from './replay-form.ts'
 import { ReplayFields, type ReplayQuery } from './replay-fields.tsx'
@@ -56,7 +57,7 @@ async function countOf({ engine, query }: Visit, { workspace }: ReplayQuery) {
   try {
     return { plan: await engine.replays.create(workspace, { ...inputOf(query), dryRun: true }) }
   } catch (error) {
-    if (!(error instanceof EngineError) || error.code === 'not_accepted') throw error
+    if (!isRefusal(error)) throw error
     return { problem: error.message }
   }
 }

@@ -74,22 +74,24 @@ function urlProblem(url: string, engine: Engine, { text, language }: Reader): st
   return text('portal.url_port', { ports: new Intl.ListFormat(language, { type: 'disjunction' }).format(ports) })
 }
 
-const PROPERTIES: Readonly<Record<string, FieldName>> = {
-  url: 'url',
-  port: 'url',
-  address: 'url',
-  description: 'description',
-  eventTypes: 'types',
-  filter: 'filter',
-  rateLimit: 'rate',
-  ratePeriod: 'rate',
-  retryStatuses: 'retryStatuses',
-  eventVersion: 'version',
-}
+const PROPERTIES: ReadonlyMap<string, FieldName> = new Map(
+  Object.entries<FieldName>({
+    url: 'url',
+    port: 'url',
+    address: 'url',
+    description: 'description',
+    eventTypes: 'types',
+    filter: 'filter',
+    rateLimit: 'rate',
+    ratePeriod: 'rate',
+    retryStatuses: 'retryStatuses',
+    eventVersion: 'version',
+  }),
+)
 
 /** The field that an error of the engine is about. Such an error begins with the name of its property. */
 export function problemOfError(error: EngineError): Problems | undefined {
   const [property = ''] = /^\w+/.exec(error.message) ?? []
-  const name = error.code === 'invalid_endpoint' ? PROPERTIES[property] : undefined
+  const name = error.code === 'invalid_endpoint' ? PROPERTIES.get(property) : undefined
   return name && new Map([[name, { english: error.message }]])
 }

@@ -196,6 +196,18 @@ it.each([
   expect(chooseLanguage(Object.keys(LANGUAGES), cookie, accepted)).toBe(language)
 })
 
+it.each([
+  ['pt-BR', ['pt-BR', 'pt'], 'pt-BR'],
+  ['pt-br,pt;q=0.9', ['pt', 'pt-BR'], 'pt-BR'],
+  ['pt-PT', ['pt-BR', 'pt'], 'pt'],
+  ['pt-PT', ['pt-BR'], 'pt-BR'],
+  ['pt', ['pt-BR'], 'pt-BR'],
+  ['ptx', ['pt-BR'], 'en'],
+  ['zh-Hant-TW', ['zh-Hans', 'zh-Hant'], 'zh-Hant'],
+])('a reader who accepts %s sees of en and %j: %s', (accepted, own, language) => {
+  expect(chooseLanguage(['en', ...own], undefined, accepted)).toBe(language)
+})
+
 function formsOf(message: Message | undefined): string[] {
   return message === undefined ? [] : typeof message === 'string' ? [message] : Object.values(message)
 }

@@ -14,17 +14,27 @@ export function chooseLanguage(
   cookie: string | undefined,
   accepted: string | undefined,
 ): string {
-  const names = new Set(known)
-  if (cookie !== undefined && names.has(cookie)) return cookie
+  const names = [...known]
+  if (cookie !== undefined && names.includes(cookie)) return cookie
   const wanted = (accepted ?? '')
     .slice(0, 500)
     .split(',')
     .map((part) => {
       const [tag = '', ...parameters] = part.trim().split(';')
       const quality = Number(/^\s*q=([\d.]+)$/.exec(parameters[0] ?? '')?.[1] ?? 1)
-      return { language: tag.toLowerCase().split('-')[0] ?? '', quality }
+      return { tag: tag.toLowerCase(), quality }
     })
     .filter(({ quality }) => quality > 0)
     .toSorted((one, other) => other.quality - one.quality)
-  return wanted.find(({ language }) => names.has(language))?.language ?? DEFAULT_LANGUAGE
+  for (const { tag } of wanted) {
+    const parts = tag.split('-')
+    const tags = parts.map((_, left) => parts.slice(0, parts.length - left).join('-'))
+    // The region that was asked for, the language of any region, then another region of it.
+    const [found] = [
+      ...tags.flatMap((shorter) => names.filter((name) => name.toLowerCase() === shorter)),
+      ...names.filter((name) => name.toLowerCase().startsWith(`${parts[0]}-`)),
+    ]
+    if (found !== undefined) return found
+  }
+  return DEFAULT_LANGUAGE
 }

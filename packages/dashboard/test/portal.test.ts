@@ -62,11 +62,22 @@ describe('a portal link', () => {
     expect(framed.headers.get('location')).toBe(`${path}/framed`)
   })
 
+  it('sets its cookie over http for a server on localhost, except in a frame, where browsers want a secure one', async () => {
+    const { app, linkOf } = await openPortal({ development: true })
+    const { path } = await linkOf({ uses: 'many' })
+    const [cookie = ''] = (await visitor(app).request(path)).headers.getSetCookie()
+    expect(cookie).toMatch(/; HttpOnly; SameSite=Lax$/)
+    const framed = await visitor(app).request(path, {
+      headers: { 'sec-fetch-dest': 'iframe', 'sec-fetch-site': 'cross-site' },
+    })
+    expect(framed.headers.getSetCookie()[0]).toMatch(/; HttpOnly; Secure; SameSite=None; Partitioned$/)
+  })
+
   it('offers a new tab where the browser of a frame refuses the cookie', async () => {
     const { app, linkOf } = await openPortal()
     const { path } = await linkOf({ uses: 'many' })
     const { html } = await visitor(app).page(`${path}/framed`)
-    expect(html).toContain(`href="${path}" target="_blank"`)
+    expect(html).toContain(`href="${path}" target="_blank" rel="noopener"`)
   })
 })
 

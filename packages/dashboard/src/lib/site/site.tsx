@@ -1,5 +1,5 @@
 import type { Engine } from '@keepsend/engine'
-import { prefixOf } from '@keepsend/engine/internal'
+import { errorFields, prefixOf } from '@keepsend/engine/internal'
 import { type Context, Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Child } from 'hono/jsx'
@@ -133,7 +133,7 @@ export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts
       const shown = known.reader && parts.shownError(error, known.reader)
       if (known.reader && shown) return respond(shown, { c, reader: known.reader, viewer, section })
       const reference = crypto.randomUUID().slice(0, 8)
-      engine.logger.error({ reference, path, err: error }, `a page of the ${name} failed`)
+      engine.logger.error({ reference, path, ...errorFields(error) }, `a page of the ${name} failed`)
       const reader = known.reader ?? (await readerOf(c, path, undefined))
       const main = <FailurePage reference={reference} here={hereOf(c, reader)} reader={reader} />
       return respond({ title: reader.text('failure.title'), main, status: 500 }, { c, reader, viewer, section })

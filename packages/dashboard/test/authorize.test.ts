@@ -42,6 +42,7 @@ describe('a request', () => {
       {},
       { name: '', role: 'act' },
       { name: 'a\ud800', role: 'act' },
+      { name: 'a'.repeat(201), role: 'act' },
       { name: 'dana', role: 'ACT' },
     ]) {
       as(operator as Operator)

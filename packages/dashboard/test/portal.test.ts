@@ -170,6 +170,8 @@ describe('an option of createPortal', () => {
     [{ brand: { logo: { url: '//evil.example/x.png', alt: '' } } }, /logo.url must be an https address/],
     [{ brand: { tokens: { '--card': 'red /* ' } } }, /must be a CSS value/],
     [{ brand: { sans: '</style><script>' } }, /must be a CSS value/],
+    [{ brand: { sans: 'a'.repeat(301) } }, /must be a CSS value/],
+    [{ brand: { tokens: { '--card } body {': 'red' } } }, /must be named like --card/],
   ])('%j is refused', async (options, message) => {
     const engine = await createTestEngine()
     expect(() => createPortal({ engine, name: 'Plover', ...options })).toThrow(message)

@@ -1,5 +1,9 @@
+import { createDashboard } from '@keepsend/dashboard'
+import { createTestEngine } from '@keepsend/testing'
+import { Hono } from 'hono'
 import { describe, expect, it } from 'vitest'
 import { MOUNT, openDashboard } from './open-dashboard.ts'
+import { visitor } from './visitor.ts'
 
 const AT = `${MOUNT}/preferences`
 
@@ -42,6 +46,16 @@ describe('preferences', () => {
       `${MOUNT}/a\nset-cookie: a=b`,
     ])
       expect(await send(AT, AT, { back }), back).toMatchObject({ status: 303, location: MOUNT })
+  })
+
+  it('lead to no other host where the pages are mounted at the root', async () => {
+    const engine = await createTestEngine()
+    const authorize = () => ({ name: 'dana', role: 'read' }) as const
+    const { send } = visitor(new Hono().route('/', createDashboard({ engine, authorize })))
+    const sent = (back: string) => send('/preferences', '/preferences', { back })
+    expect(await sent('/deliveries?status=failed')).toMatchObject({ location: '/deliveries?status=failed' })
+    for (const back of ['//evil.example', '/\\evil.example', '/\t/evil.example'])
+      expect(await sent(back), back).toMatchObject({ status: 303, location: '/' })
   })
 
   it('that a cookie has and nobody could have chosen are those of the default', async () => {

@@ -58,6 +58,17 @@ describe('the token of a form', () => {
     expect(await post(AT, { csrf })).toMatchObject({ status: 303 })
   })
 
+  it('is for one session: another browser that opened the same link has its own', async () => {
+    const { app, linkOf } = await openPortal()
+    const { path } = await linkOf({ uses: 'many' })
+    const at = `${PORTAL}/preferences`
+    const [one, other] = [visitor(app), visitor(app)]
+    for (const browser of [one, other]) await browser.request(path)
+    const csrf = await tokenOf(one, at)
+    expect(await other.post(at, { csrf })).toMatchObject({ status: 403 })
+    expect(await one.post(at, { csrf })).toMatchObject({ status: 303 })
+  })
+
   it('of the portal is none of the dashboard, even for an operator whose name is the session of a customer', async () => {
     const engine = await createTestEngine()
     const { app, linkOf } = await openPortal({ engine })

@@ -71,6 +71,17 @@ describe('a portal link', () => {
     expect(framed.headers.get('location')).toBe(`${path}/framed`)
   })
 
+  it.each([
+    ['in a frame of the same origin', { 'sec-fetch-dest': 'iframe', 'sec-fetch-site': 'same-origin' }],
+    ['from a mail', { 'sec-fetch-dest': 'document', 'sec-fetch-site': 'cross-site' }],
+  ])('opened %s has the cookie that no other site sends', async (_, headers) => {
+    const { app, linkOf } = await openPortal()
+    const { path } = await linkOf({ uses: 'many' })
+    const response = await visitor(app).request(path, { headers })
+    expect(response.headers.getSetCookie()).toEqual([expect.stringMatching(/; HttpOnly; Secure; SameSite=Lax$/)])
+    expect(response.headers.get('location')).toBe(PORTAL)
+  })
+
   it('sets its cookie over http for a server on localhost, except in a frame, where browsers want a secure one', async () => {
     const { app, linkOf } = await openPortal({ development: true })
     const { path } = await linkOf({ uses: 'many' })

@@ -206,13 +206,16 @@ it('an API key is rotated, and shown once', async () => {
   expect(await engine.apiKeys.list('w1')).toHaveLength(2)
 })
 
-it('the page of a running replay loads itself again without script, and that of a finished one does not', async () => {
+it('the page of a running replay fetches itself again, and that of a finished one does not', async () => {
   const { engine, page } = await withFailed(3)
   const job = await engine.replays.create('w1', { what: 'failed', rate: 1 })
   const at = `${MOUNT}/replays/${job.id}`
-  expect((await page(at)).html).toContain('<noscript><meta http-equiv="refresh" content="5"/></noscript>')
+  const { html } = await page(at)
+  expect(html).toMatch(/<main[^>]* data-live="\d+" data-stale="[^"]+"/)
+  // Without script the browser loads it.
+  expect(html).toContain('<noscript><meta http-equiv="refresh" content="5"/></noscript>')
   await engine.replays.cancel('w1', job.id)
-  expect((await page(at)).html).not.toContain('http-equiv="refresh"')
+  expect((await page(at)).html).not.toMatch(/http-equiv="refresh"|data-live|data-stale/)
 })
 
 it('events are found by a value of their payload', async () => {

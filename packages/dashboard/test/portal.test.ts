@@ -1,8 +1,17 @@
+import { defineEvents, event } from '@keepsend/engine'
 import { createTestEngine } from '@keepsend/testing'
 import { describe, expect, it } from 'vitest'
 import { createPortal, createPortalLink } from '@keepsend/dashboard'
 import { PORTAL, openPortal } from './open-portal.ts'
 import { visitor } from './visitor.ts'
+
+const anything = {
+  '~standard': {
+    version: 1 as const,
+    vendor: 'test',
+    validate: (value: unknown) => ({ value: Object(value) as object }),
+  },
+}
 
 describe('a portal link', () => {
   it('for many uses opens at the GET, and leads to the endpoints', async () => {
@@ -62,11 +71,33 @@ describe('a portal link', () => {
     expect(framed.headers.get('location')).toBe(`${path}/framed`)
   })
 
+  it.each([
+    ['in a frame of the same origin', { 'sec-fetch-dest': 'iframe', 'sec-fetch-site': 'same-origin' }],
+    ['from a mail', { 'sec-fetch-dest': 'document', 'sec-fetch-site': 'cross-site' }],
+  ])('opened %s has the cookie that no other site sends', async (_, headers) => {
+    const { app, linkOf } = await openPortal()
+    const { path } = await linkOf({ uses: 'many' })
+    const response = await visitor(app).request(path, { headers })
+    expect(response.headers.getSetCookie()).toEqual([expect.stringMatching(/; HttpOnly; Secure; SameSite=Lax$/)])
+    expect(response.headers.get('location')).toBe(PORTAL)
+  })
+
+  it('sets its cookie over http for a server on localhost, except in a frame, where browsers want a secure one', async () => {
+    const { app, linkOf } = await openPortal({ development: true })
+    const { path } = await linkOf({ uses: 'many' })
+    const [cookie = ''] = (await visitor(app).request(path)).headers.getSetCookie()
+    expect(cookie).toMatch(/; HttpOnly; SameSite=Lax$/)
+    const framed = await visitor(app).request(path, {
+      headers: { 'sec-fetch-dest': 'iframe', 'sec-fetch-site': 'cross-site' },
+    })
+    expect(framed.headers.getSetCookie()[0]).toMatch(/; HttpOnly; Secure; SameSite=None; Partitioned$/)
+  })
+
   it('offers a new tab where the browser of a frame refuses the cookie', async () => {
     const { app, linkOf } = await openPortal()
     const { path } = await linkOf({ uses: 'many' })
     const { html } = await visitor(app).page(`${path}/framed`)
-    expect(html).toContain(`href="${path}" target="_blank"`)
+    expect(html).toContain(`href="${path}" target="_blank" rel="noopener"`)
   })
 })
 
@@ -106,6 +137,18 @@ describe('the frame of the portal', () => {
     expect((await page(PORTAL)).html).not.toContain('data-theme')
   })
 
+  it('leads to other pages and to the preferences for a customer alone', async () => {
+    const catalog = defineEvents({
+      'message.posted': event({ schema: anything, description: 'A message was posted.' }),
+    })
+    const { app, page } = await openPortal({ engine: await createTestEngine({ catalog }) })
+    const { html } = await page(PORTAL)
+    for (const path of ['events', 'preferences']) expect(html).toContain(`href="${PORTAL}/${path}`)
+    const { html: shown, status } = await visitor(app).page(PORTAL)
+    expect(status).toBe(401)
+    expect(shown).not.toMatch(/<nav|<form|href="[^"]*\/(events|preferences)/)
+  })
+
   it('serves the custom element to pages of other origins', async () => {
     const { request } = await openPortal()
     const response = await request(`${PORTAL}/portal-element.js`)
@@ -128,12 +171,18 @@ describe('an option of createPortal', () => {
     [{ name: '' }, /needs name/],
     [{ name: 'a'.repeat(61) }, /needs name/],
     [{ color: 'red' }, /no option color; it has/],
-    [{ basePath: 'webhooks/' }, /basePath must be a path/],
+    [{ basePath: '/webhooks/' }, /basePath must be a path/],
     [{ returnUrl: 'javascript:alert(1)' }, /returnUrl must be an http or https address/],
+    [{ verifyingUrl: '//evil.example' }, /verifyingUrl must be an http or https address/],
     [{ frameAncestors: ['https://a.example/x'] }, /must be origins/],
     [{ brand: { primary: 'rebeccapurple' } }, /needs primaryForeground/],
     [{ brand: { radius: '1px; } body { display: none' } }, /must be a CSS value/],
     [{ brand: { logo: { url: 'http://a.example/x.png', alt: '' } } }, /logo.url must be an https address/],
+    [{ brand: { logo: { url: '//evil.example/x.png', alt: '' } } }, /logo.url must be an https address/],
+    [{ brand: { tokens: { '--card': 'red /* ' } } }, /must be a CSS value/],
+    [{ brand: { sans: '</style><script>' } }, /must be a CSS value/],
+    [{ brand: { sans: 'a'.repeat(301) } }, /must be a CSS value/],
+    [{ brand: { tokens: { '--card } body {': 'red' } } }, /must be named like --card/],
   ])('%j is refused', async (options, message) => {
     const engine = await createTestEngine()
     expect(() => createPortal({ engine, name: 'Plover', ...options })).toThrow(message)

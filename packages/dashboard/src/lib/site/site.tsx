@@ -81,7 +81,7 @@ export type ServeOpenly = (
 /** Creates the app of a site: its assets, pages, actions and preferences. */
 export function createSite<Who extends Viewer, V extends Visit>(parts: SiteParts<Who, V>): Hono {
   const { name, engine, basePath, texts } = parts
-  const csrf = createCsrf(() => engine.apiKeys.deriveSecret(name))
+  const csrf = createCsrf(() => engine.apiKeys.deriveSecret(`keepsend ${name}`))
   const app = new Hono()
 
   async function readerOf(c: Context, pattern: string, viewer: Who | undefined): Promise<Reader> {

@@ -75,7 +75,7 @@ export interface ApiKeys {
   authenticate: Authenticate
   /**
    * Derives a secret of the installation for one purpose from the pepper of the keys: 64 hex digits, the same in every process. Makes
-   * the pepper if there is none.
+   * the pepper if there is none. Purposes that begin with `keepsend ` are those of Keepsend's own packages: choose another.
    *
    * @throws {EngineError} `invalid_option` for a purpose that is empty; `secret_unreadable` if the pepper cannot be decrypted
    * @example

@@ -11,7 +11,7 @@ export interface PortalSessions {
 }
 
 // All processes derive the same key from the pepper of the API keys.
-const KEY = derivation('portal sessions')
+const KEY = derivation('keepsend portal sessions')
 const SESSION = /^((plk_[\da-f-]{36})\.[\w-]{22})\.([\w-]{43})$/
 const NONCE_BYTES = 16
 

@@ -121,6 +121,17 @@ it('refuses a postgres.js handle that transforms whole rows by the name of the s
   await sql.end()
 })
 
+it('listens to a pool once, also for a host that opens its database for each request', async () => {
+  const schema = await createSchema()
+  const pool = new pg.Pool({ connectionString: schema.url, max: 1 })
+  for (let request = 0; request < 20; request++) await fromPostgres(pool).run({ sql: 'select 1', params: [] })
+  const client = await pool.connect()
+  expect([pool.listenerCount('connect'), client.listenerCount('error')]).toEqual([1, 1])
+  client.release()
+  await pool.end()
+  await schema.drop()
+})
+
 it('restores binary results for a host that uses them', async () => {
   const schema = await createSchema()
   const pool = new pg.Pool({ connectionString: schema.url, max: 1, binary: true } as pg.PoolConfig)

@@ -89,10 +89,14 @@ export function driverOf(client: PostgresClient): Driver {
   )
 }
 
+// A host may open a pool's database for each request, and a listener stays as long as its pool.
+const listened = new WeakSet<PgPool>()
+
 function nodePostgres(pool: PgPool): Driver {
   // From the connection's first event on: "ready" and the end of the connection can arrive in one packet, before
   // `connect()` below has resolved, and an error event without a listener ends the process.
-  pool.on('connect', (client) => client.on('error', ignore))
+  if (!listened.has(pool)) pool.on('connect', (client) => client.on('error', ignore))
+  listened.add(pool)
 
   async function connected<Result>(
     work: (query: Query, reached: (phase: Phase) => void) => Promise<Result>,

@@ -1,11 +1,23 @@
 import { violationsOf } from './accessibility.ts'
+import { type FoundPage, oneOfEachPattern, oneOfEachShape } from './site.ts'
 import { type Visitor, sidewaysPixels } from './visitor.ts'
 
+const WIDE = { width: 1280, height: 900, colorScheme: 'light', part: 'all' } as const
 const WINDOWS = [
-  { width: 1280, height: 900, colorScheme: 'light', part: 'all' },
+  WIDE,
   { width: 1280, height: 900, colorScheme: 'dark', part: 'colours' },
   { width: 390, height: 844, colorScheme: 'light', part: 'all' },
 ] as const
+
+/** A page, and whether it is the first of its kind. */
+export type LookedAt = FoundPage & { isFirst: boolean }
+
+/** One page of each shape. */
+export function pagesToLookAt(pages: readonly FoundPage[]): LookedAt[] {
+  const shown = oneOfEachShape(pages)
+  const first = new Set(oneOfEachPattern(shown))
+  return shown.map((page) => ({ ...page, isFirst: first.has(page) }))
+}
 
 export interface Look {
   /** Violations of WCAG, by the window. */
@@ -16,12 +28,16 @@ export interface Look {
   sideways: number
 }
 
-/** Reads a page in light and dark, wide and narrow. */
-export async function lookAt({ page, faults, transferred }: Visitor, url: string): Promise<Look & { bytes: number }> {
+/** Reads a page wide and in light; of pages with one path the first also in dark, and narrow. */
+export async function lookAt(
+  { page, faults, transferred }: Visitor,
+  url: string,
+  { isFirst }: Pick<LookedAt, 'isFirst'>,
+): Promise<Look & { bytes: number }> {
   await page.goto(url)
   const bytes = await transferred()
   const violations: Look['violations'] = {}
-  for (const { width, height, colorScheme, part } of WINDOWS) {
+  for (const { width, height, colorScheme, part } of isFirst ? WINDOWS : [WIDE]) {
     await page.setViewportSize({ width, height })
     await page.emulateMedia({ colorScheme })
     const found = await violationsOf(page, part)

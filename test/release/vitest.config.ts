@@ -8,6 +8,7 @@ export default defineConfig({
     root: new URL('../..', import.meta.url).pathname,
     reporters: ['default', everyProjectRan()],
     include: ['test/release/*.test.ts'],
+    maxWorkers: 2,
     testTimeout: 30_000,
     env: { NODE_OPTIONS: '' },
   },

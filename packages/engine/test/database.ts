@@ -107,7 +107,10 @@ function openPools(connectionString: string): Pools {
 
 /** Whether no test holds a connection of the pool. Its listeners are those of the next test. */
 function isIdle(pool: pg.Pool): boolean {
-  pool.removeAllListeners('error').on('error', () => undefined)
+  pool
+    .removeAllListeners('connect')
+    .removeAllListeners('error')
+    .on('error', () => undefined)
   return pool.idleCount === pool.totalCount && pool.waitingCount === 0
 }
 

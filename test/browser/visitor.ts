@@ -23,7 +23,14 @@ export async function openWindow(browser: Browser, options: BrowserContextOption
   page.on('pageerror', (error) => faults.push(`script: ${error.message}`))
   page.on('requestfinished', (request) => {
     sizes.push(
-      request.sizes().then(({ responseHeadersSize, responseBodySize }) => responseHeadersSize + responseBodySize),
+      request.sizes().then(
+        ({ responseHeadersSize, responseBodySize }) => responseHeadersSize + responseBodySize,
+        (error: unknown) => {
+          // Nobody asks for the bytes of a window that was closed.
+          if (page.isClosed()) return 0
+          throw error
+        },
+      ),
     )
   })
   await page.addInitScript(() => {

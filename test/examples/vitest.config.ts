@@ -7,8 +7,8 @@ const source = '@keepsend/source'
 // which starts and kills servers, and samples in languages that npm does not bring. So it is no part of `pnpm test`.
 export default defineConfig({
   test: {
-    // They wait for the registry, processes and clocks more than they compute.
-    maxWorkers: 3,
+    // The stories beside the examples, which wait for the registry.
+    maxWorkers: 2,
     projects: [
       {
         test: { name: 'examples', root: folder(''), include: ['test/examples/*.test.ts'], env: { NODE_OPTIONS: '' } },

@@ -15,11 +15,11 @@ const args = ['--conditions=@keepsend/source', story, '--short']
 // machine; the story takes some fifteen seconds, and a minute in which it waits.
 it(
   'the short story on Postgres kills one of three processes, restarts the server, and loses none',
-  { timeout: 210_000 },
+  { timeout: 610_000 },
   async () => {
     const env = { ...process.env, DATABASE_URL: '' }
     // Rejects unless it exits with 0.
-    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 205_000, env })
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 600_000, env })
     const [, held] = /SIGKILL to one of 3 processes, with (\d+) deliveries in flight/.exec(stdout) ?? []
     const [, atOutage] = /Now Postgres is restarted, with (\d+) deliveries in flight/.exec(stdout) ?? []
     for (const open of [held, atOutage]) expect(Number(open)).toBeGreaterThanOrEqual(12)
@@ -52,7 +52,7 @@ async function begin(env: Record<string, string>) {
       expect(apps.split(', ')).toHaveLength(3)
       return [...apps.split(', ').map((app) => `${app}/webhooks/health`), `${receiver}/health`]
     },
-    { timeout: 60_000 },
+    { timeout: 180_000 },
   )
   for (const url of urls) expect((await fetch(url)).status).toBe(200)
   return { child, gone, urls }
@@ -60,10 +60,10 @@ async function begin(env: Record<string, string>) {
 
 async function expectAllGone(urls: readonly string[]): Promise<void> {
   for (const url of urls)
-    await vi.waitFor(() => expect(fetch(url)).rejects.toThrow('fetch failed'), { timeout: 30_000 })
+    await vi.waitFor(() => expect(fetch(url)).rejects.toThrow('fetch failed'), { timeout: 120_000 })
 }
 
-it('a killed story ends the processes of the app, the receiver and its server too', { timeout: 120_000 }, async () => {
+it('a killed story ends the processes of the app, the receiver and its server too', { timeout: 300_000 }, async () => {
   // Removes the folder that a killed process cannot remove. The server may run as another user, who must be able to read it.
   const folder = mkdtempSync(join(tmpdir(), 'keepsend-demo-killed-'))
   chmodSync(folder, 0o755)
@@ -75,13 +75,13 @@ it('a killed story ends the processes of the app, the receiver and its server to
 
   child.kill('SIGKILL')
   await expectAllGone(urls)
-  await vi.waitFor(() => expect(() => process.kill(server, 0)).toThrow('ESRCH'), { timeout: 30_000 })
-  await vi.waitFor(() => expect(globSync(join(folder, 'keepsend-postgres-*'))).toEqual([]), { timeout: 30_000 })
+  await vi.waitFor(() => expect(() => process.kill(server, 0)).toThrow('ESRCH'), { timeout: 120_000 })
+  await vi.waitFor(() => expect(globSync(join(folder, 'keepsend-postgres-*'))).toEqual([]), { timeout: 120_000 })
 })
 
 it(
   'a story on a given server leaves no process and nothing on the server after a signal',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const postgresUrl = inject('postgresUrl')
     const { child, gone, urls } = await begin({ DATABASE_URL: postgresUrl })

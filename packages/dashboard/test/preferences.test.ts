@@ -41,6 +41,8 @@ describe('preferences', () => {
       '//evil.example',
       '/admin',
       `${MOUNT}evil`,
+      `${MOUNT}/../../users`,
+      `${MOUNT}/%2e%2E/users`,
       `${MOUNT}/\\evil.example`,
       `https://evil.example${MOUNT}/`,
       `${MOUNT}/a\nset-cookie: a=b`,

@@ -43,9 +43,9 @@ export function storePreferences(c: Context, form: Readonly<Record<string, unkno
   return c.redirect(typeof back === 'string' && isWithin(back, home) ? back : home, 303)
 }
 
-/** Whether an address is a path of these pages: never another host's. */
+/** Whether an address is a path of these pages: never another host's, nor one above `home` by dots. */
 export function isWithin(address: string, home: string): boolean {
-  const below = home === '/' ? home : `${home}/`
-  const isOurs = address.startsWith(below) || address === home || address.startsWith(`${home}?`)
-  return isOurs && /^\/(?!\/)[\w.~%!$&'()*+,;=:@/?-]*$/.test(address)
+  if (!/^\/(?!\/)[\w.~%!$&'()*+,;=:@/?-]*$/.test(address)) return false
+  const { pathname } = new URL(address, 'https://host.invalid')
+  return pathname === home || pathname.startsWith(home === '/' ? home : `${home}/`)
 }

@@ -1,5 +1,5 @@
 import type { DeliveryPage } from '@keepsend/engine'
-import { DeliveryRows } from '../../history/delivery-rows.tsx'
+import { DeliveriesTable } from '../../history/delivery-rows.tsx'
 import { eventIdIn } from '../../history/find-delivery.ts'
 import { urlsOf } from '../../history/urls-of.ts'
 import { FormToken } from '../../parts/form-token.tsx'
@@ -93,35 +93,7 @@ function List({
     <form class="picks" method="post" action={link('deliveries')}>
       <FormToken reader={reader} />
       <input type="hidden" name="back" value={link('deliveries', { ...filters })} />
-      <table class="rows">
-        <caption class="sr">{text('deliveries.caption')}</caption>
-        <thead>
-          <tr>
-            <th scope="col" class="pick">
-              <input class="js" type="checkbox" data-all aria-label={text('deliveries.select_all')} />
-            </th>
-            <th scope="col">{text('column.status')}</th>
-            <th scope="col">{text('column.type')}</th>
-            <th scope="col">{text('column.endpoint')}</th>
-            <th scope="col" class="xl">
-              {text('column.workspace')}
-            </th>
-            <th scope="col" class="n">
-              {text('column.response')}
-            </th>
-            <th scope="col">{text('column.attempts')}</th>
-            <th scope="col" class="n lo">
-              {text('column.next')}
-            </th>
-            <th scope="col" class="n">
-              {text('column.when')}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          <DeliveryRows rows={page.rows} urls={urls} reader={reader} />
-        </tbody>
-      </table>
+      <DeliveriesTable rows={page.rows} urls={urls} caption={text('deliveries.caption')} reader={reader} />
       {canAct ? (
         <div class="bulk">
           <span>

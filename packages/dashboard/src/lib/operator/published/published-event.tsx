@@ -1,4 +1,4 @@
-import { DeliveryRows } from '../../history/delivery-rows.tsx'
+import { DeliveriesTable } from '../../history/delivery-rows.tsx'
 import { urlsOf } from '../../history/urls-of.ts'
 import { Copy } from '../../parts/copy.tsx'
 import { Head } from '../../parts/head.tsx'
@@ -47,32 +47,13 @@ export const publishedEventPage: Page = {
             {rows.length === 0 ? (
               <p class="sec dim">{text('published.no_delivery')}</p>
             ) : (
-              <table class="rows">
-                <caption class="sr">{text('published.deliveries')}</caption>
-                <thead>
-                  <tr>
-                    <th scope="col">{text('column.status')}</th>
-                    <th scope="col">{text('column.type')}</th>
-                    <th scope="col">{text('column.endpoint')}</th>
-                    <th scope="col" class="xl">
-                      {text('column.workspace')}
-                    </th>
-                    <th scope="col" class="n">
-                      {text('column.response')}
-                    </th>
-                    <th scope="col">{text('column.attempts')}</th>
-                    <th scope="col" class="n lo">
-                      {text('column.next')}
-                    </th>
-                    <th scope="col" class="n">
-                      {text('column.when')}
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  <DeliveryRows rows={rows} urls={urls} picks={false} reader={reader} />
-                </tbody>
-              </table>
+              <DeliveriesTable
+                rows={rows}
+                urls={urls}
+                caption={text('published.deliveries')}
+                picks={false}
+                reader={reader}
+              />
             )}
           </div>
           <aside aria-label={text('delivery.facts')}>

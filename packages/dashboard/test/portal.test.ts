@@ -175,6 +175,8 @@ describe('an option of createPortal', () => {
     [{ returnUrl: 'javascript:alert(1)' }, /returnUrl must be an http or https address/],
     [{ verifyingUrl: '//evil.example' }, /verifyingUrl must be an http or https address/],
     [{ frameAncestors: ['https://a.example/x'] }, /must be origins/],
+    [{ frameAncestors: 'https://a.example' as never }, /must be a list of origins/],
+    [{ development: 'false' as never }, /development must be true or false/],
     [{ brand: { primary: 'rebeccapurple' } }, /needs primaryForeground/],
     [{ brand: { radius: '1px; } body { display: none' } }, /must be a CSS value/],
     [{ brand: { logo: { url: 'http://a.example/x.png', alt: '' } } }, /logo.url must be an https address/],

@@ -44,18 +44,23 @@ export function checkPortalOptions(options: PortalOptions): void {
   for (const name of Object.keys(options)) {
     if (!NAMES.includes(name)) throw new TypeError(`createPortal has no option ${name}; it has ${NAMES.join(', ')}`)
   }
-  const { engine, name, basePath, brand, frameAncestors = [], workspaceName } = options
+  const { engine, name, basePath, brand, frameAncestors = [], workspaceName, development } = options
   if (typeof engine?.portalLinks?.session !== 'function')
     throw new TypeError('createPortal needs engine, as createEngine returns it')
   if (typeof name !== 'string' || name.trim() === '' || name.length > MAX_NAME)
     throw new TypeError(`createPortal needs name, the name of the sender: 1 to ${MAX_NAME} characters`)
   checkPath(basePath)
   for (const url of ['returnUrl', 'verifyingUrl'] as const) checkUrl(url, options[url])
+  if (!Array.isArray(frameAncestors))
+    throw new TypeError(`frameAncestors must be a list of origins; found ${typeof frameAncestors}`)
   for (const origin of frameAncestors) {
     if (!URL.canParse(origin) || new URL(origin).origin !== origin)
       throw new TypeError(`frameAncestors must be origins such as https://app.example.com; found ${origin}`)
   }
   if (workspaceName !== undefined && typeof workspaceName !== 'function')
     throw new TypeError(`workspaceName must be a function of the workspace id; found ${typeof workspaceName}`)
+  // Any text would be true, and would send cookies over http.
+  if (development !== undefined && typeof development !== 'boolean')
+    throw new TypeError(`development must be true or false; found ${JSON.stringify(development)}`)
   if (brand) checkBrand(brand)
 }

@@ -1,13 +1,12 @@
 // Lists of the HTTP API on tables with different numbers of attempts, in turn, and the clean-up of a week: see
 // workloads/history.ts.
-import { join } from 'node:path'
-import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
 import type { Engine } from '@keepsend/engine'
 import type { OutboxDatabase } from '@keepsend/outbox'
 import { onlyRow, sqlText } from '@keepsend/outbox/internal'
 import { answerAndExit } from '../answer.ts'
 import { createBenchEngine } from '../engine.ts'
 import { DAYS, fillHistory } from '../history/fill.ts'
+import { openDatabase } from '../history/open.ts'
 import type { CleanUp, HistoryAsk, HistoryFound, ListFound } from '../history/lists.ts'
 import { REQUESTS } from '../history/requests.ts'
 
@@ -27,18 +26,6 @@ interface Filled {
   keys: Map<string, string>
 }
 
-async function open(place: string): Promise<{ db: OutboxDatabase; vacuum: () => Promise<unknown> }> {
-  if (on === 'sqlite') {
-    const db = openSqlite(join(place, 'bench.db'))
-    await migrate(db)
-    return { db, vacuum: async () => undefined }
-  }
-  const db = await openPostgres({ url: place, statementTimeoutMs: 0 })
-  await migrate(db)
-  // As autovacuum would do at an unknown time.
-  return { db, vacuum: () => db.pool.query('vacuum analyze') }
-}
-
 async function bytesOf(db: OutboxDatabase): Promise<number> {
   const { rows } = await db.run<{ bytes: number }>(
     on === 'sqlite'
@@ -49,7 +36,7 @@ async function bytesOf(db: OutboxDatabase): Promise<number> {
 }
 
 async function fill({ place, attempts }: HistoryAsk['sizes'][number]): Promise<Filled> {
-  const { db, vacuum } = await open(place)
+  const { db, vacuum } = await openDatabase(on, place)
   const empty = await bytesOf(db)
   await fillHistory(db, attempts)
   const { engine } = createBenchEngine(db, { history: true })

@@ -1,8 +1,6 @@
-import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
-import type { OutboxDatabase } from '@keepsend/outbox'
 import { answerAndExit } from '../answer.ts'
+import { openDatabase } from '../history/open.ts'
 import { fillHistory } from '../history/fill.ts'
 import { openPages } from '../pages/open-pages.ts'
 import { PAGES } from '../pages/paths.ts'
@@ -13,18 +11,7 @@ process.stdin.resume().once('end', () => process.exit(1))
 const { on, place, attempts, repetitions } = JSON.parse(process.argv[2] ?? '{}') as PagesAsk
 const WARM_UP = 5
 
-async function open(): Promise<{ db: OutboxDatabase; vacuum: () => Promise<unknown> }> {
-  if (on === 'sqlite') {
-    const db = openSqlite(join(place, 'bench.db'))
-    await migrate(db)
-    return { db, vacuum: async () => undefined }
-  }
-  const db = await openPostgres({ url: place, statementTimeoutMs: 0 })
-  await migrate(db)
-  return { db, vacuum: () => db.pool.query('vacuum analyze') }
-}
-
-const { db, vacuum } = await open()
+const { db, vacuum } = await openDatabase(on, place)
 await fillHistory(db, attempts)
 const { engine, textOf } = await openPages(db)
 while ((await engine.worker.maintain()).more);

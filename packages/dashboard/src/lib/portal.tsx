@@ -3,6 +3,7 @@ import { errorFields } from '@keepsend/engine/internal'
 import type { Hono } from 'hono'
 import { PORTAL_ELEMENT } from './assets/embedded.ts'
 import { createTexts } from './language/texts.ts'
+import { deadEnd } from './portal/dead-end.tsx'
 import { brandStylesheet } from './portal/brand.ts'
 import { addEntrance, expired } from './portal/enter.tsx'
 import { Frame } from './portal/frame.tsx'
@@ -12,10 +13,9 @@ import { PORTAL_ACTIONS, PORTAL_PAGES } from './portal/pages.ts'
 import { guarded } from './portal/not-allowed.tsx'
 import type { Customer, PortalVisit } from './portal/portal-visit.ts'
 import { createSessions } from './portal/session.ts'
-import type { Reader } from './reader/reader.ts'
 import { policy, renderDocument } from './site/document.tsx'
-import { MiddlePage, shownError } from './site/problem-page.tsx'
-import { type Answer, createSite } from './site/site.tsx'
+import { shownError } from './site/problem-page.tsx'
+import { createSite } from './site/site.tsx'
 
 const VERIFYING_URL = 'https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md'
 
@@ -57,7 +57,7 @@ export function createPortal(options: PortalOptions): Hono {
     nobody: (reader) => expired({ sender, returnUrl }, reader),
     shownError: (error, reader) =>
       error instanceof EngineError && (error.code === 'not_found' || error.code === 'not_retained')
-        ? notFound(reader)
+        ? deadEnd('not_found', reader)
         : shownError(error, reader),
     async render(content, { title, refreshS }, { reader, viewer, section, here }) {
       const { theme, keys } = reader.preferences
@@ -135,21 +135,6 @@ function customerOf({ text: session, link }: { text: string; link: PortalLink })
     canAct: capabilities.length > 0,
     preferences: { theme: theme ?? undefined, language: language ?? undefined },
   }
-}
-
-function notFound({ text, link }: Reader): Answer {
-  const title = text('portal.not_found')
-  const way = (
-    <a class="btn primary" href={link()}>
-      {text('portal.your_endpoints')}
-    </a>
-  )
-  const main = (
-    <MiddlePage title={title} way={way}>
-      <p>{text('portal.not_found_why')}</p>
-    </MiddlePage>
-  )
-  return { title, main, status: 404 }
 }
 
 /** Changes with the text, so that a browser which has another stylesheet asks again: FNV-1a. */

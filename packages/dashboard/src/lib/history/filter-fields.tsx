@@ -1,5 +1,4 @@
 import type { PlainKey } from '../language/text.ts'
-import { Icon } from '../parts/icon.tsx'
 import { Select } from '../parts/select.tsx'
 import type { Reader } from '../reader/reader.ts'
 import { DEFAULT_RANGE, RANGES, STATUSES } from './delivery-choices.ts'
@@ -10,15 +9,6 @@ export function namedChoices(
   { text }: Reader,
 ): (readonly [value: string, shown: string])[] {
   return choices.map(([value, name]) => [value, text(name)])
-}
-
-export function FindField({ label, value }: { label: string; value: string | undefined }) {
-  return (
-    <div class="find">
-      <Icon name="search" />
-      <input type="search" name="q" placeholder={label} aria-label={label} value={value ?? ''} />
-    </div>
-  )
 }
 
 export function StatusField({ value, reader }: { value: string | undefined; reader: Reader }) {

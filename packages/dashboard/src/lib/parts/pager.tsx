@@ -41,3 +41,26 @@ export function Pager({
     </div>
   )
 }
+
+/** What a list is, and the way to its next rows, where its page is full. The list is in the order of ids. */
+export function NextPager({
+  next,
+  reader: { text },
+  children,
+}: {
+  next: string | undefined
+  reader: Reader
+  children?: Child
+}) {
+  return (
+    <div class="pager">
+      <span>{children}</span>
+      {next === undefined ? null : (
+        <a class="btn sm" href={next}>
+          {text('pager.next')}
+          <Icon name="right" />
+        </a>
+      )}
+    </div>
+  )
+}

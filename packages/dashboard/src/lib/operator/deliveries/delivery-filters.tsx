@@ -1,9 +1,10 @@
 import { CLASSES, type Filters, STATUSES } from '../../history/delivery-choices.ts'
-import { FindField, StatusField, TimeField, TypeField, namedChoices } from '../../history/filter-fields.tsx'
+import { StatusField, TimeField, TypeField, namedChoices } from '../../history/filter-fields.tsx'
 import type { PlainKey } from '../../language/text.ts'
 import { Icon } from '../../parts/icon.tsx'
 import { Select } from '../../parts/select.tsx'
 import type { Reader } from '../../reader/reader.ts'
+import { SearchField } from '../../parts/search-field.tsx'
 
 export function FilterForm({
   filters,
@@ -20,7 +21,7 @@ export function FilterForm({
   const { text, link } = reader
   return (
     <form class="filters" method="get" role="search" aria-label={text('deliveries.filter')} action={link('deliveries')}>
-      <FindField
+      <SearchField
         label={text(paths.length === 0 ? 'deliveries.search' : 'deliveries.search_payload')}
         value={filters.q}
       />

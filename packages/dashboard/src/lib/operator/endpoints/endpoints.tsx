@@ -6,6 +6,8 @@ import { Icon } from '../../parts/icon.tsx'
 import { Moment } from '../../parts/moment.tsx'
 import { ShownUrl } from '../../parts/split.tsx'
 import { EndpointStatus } from '../../parts/status.tsx'
+import { SearchField } from '../../parts/search-field.tsx'
+import { NextPager } from '../../parts/pager.tsx'
 import { type Reader, showDuration, showPercent } from '../../reader/reader.ts'
 import { type Page, queryOf } from '../../site/visit.ts'
 import { dayOf } from '../../history/day-of.ts'
@@ -46,16 +48,7 @@ export const endpointsPage: Page = {
           aria-label={text('endpoints.filter')}
           action={link('endpoints')}
         >
-          <div class="find">
-            <Icon name="search" />
-            <input
-              type="search"
-              name="workspace"
-              placeholder={text('column.workspace')}
-              aria-label={text('column.workspace')}
-              value={filters.workspace ?? ''}
-            />
-          </div>
+          <SearchField name="workspace" label={text('column.workspace')} value={filters.workspace} />
           <button class="btn" type="submit">
             {text('filter.apply')}
           </button>
@@ -96,17 +89,12 @@ export const endpointsPage: Page = {
             </tbody>
           </table>
         )}
-        <div class="pager">
-          <span>{text('endpoints.pager')}</span>
-          <span class="row">
-            {rows.length === PAGE_ROWS ? (
-              <a class="btn sm" href={link('endpoints', { ...filters, after: rows.at(-1)?.id })}>
-                {text('pager.next')}
-                <Icon name="right" />
-              </a>
-            ) : null}
-          </span>
-        </div>
+        <NextPager
+          next={rows.length === PAGE_ROWS ? link('endpoints', { ...filters, after: rows.at(-1)?.id }) : undefined}
+          reader={reader}
+        >
+          {text('endpoints.pager')}
+        </NextPager>
       </>
     )
     return { title, main }

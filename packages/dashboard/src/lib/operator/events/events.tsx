@@ -1,6 +1,6 @@
 import type { EventType } from '@keepsend/engine'
-import { Icon } from '../../parts/icon.tsx'
 import { Select } from '../../parts/select.tsx'
+import { SearchField } from '../../parts/search-field.tsx'
 import type { Reader } from '../../reader/reader.ts'
 import { type Page, queryOf } from '../../site/visit.ts'
 import { EventTabs } from './event-tabs.tsx'
@@ -65,16 +65,7 @@ function Filter({ q, show, reader }: { q: string | undefined; show: string | und
   const { text, link } = reader
   return (
     <form class="filters" method="get" role="search" aria-label={text('events.filter')} action={link('events')}>
-      <div class="find">
-        <Icon name="search" />
-        <input
-          type="search"
-          name="q"
-          placeholder={text('events.search')}
-          aria-label={text('events.search')}
-          value={q ?? ''}
-        />
-      </div>
+      <SearchField label={text('events.search')} value={q} />
       <Select
         name="show"
         label={text('column.state')}

@@ -1,10 +1,10 @@
 import { type ListedEvent, type Page as EnginePage, allWorkspaces } from '@keepsend/engine'
-import { Icon } from '../../parts/icon.tsx'
 import { Moment } from '../../parts/moment.tsx'
 import { Pager } from '../../parts/pager.tsx'
 import { Refusal } from '../../parts/refusal.tsx'
 import { Select } from '../../parts/select.tsx'
 import { CopiedIdent } from '../../parts/split.tsx'
+import { SearchField } from '../../parts/search-field.tsx'
 import { type Reader, showNumber } from '../../reader/reader.ts'
 import { isRefusal } from '../../site/refusals.ts'
 import { type Page, type Visit, queryOf } from '../../site/visit.ts'
@@ -88,16 +88,7 @@ function Filter({ filters, paths, reader }: { filters: Filters; paths: readonly 
     <form class="filters" method="get" role="search" aria-label={text('published.filter')} action={link('published')}>
       {paths.length === 0 ? null : (
         <>
-          <div class="find">
-            <Icon name="search" />
-            <input
-              type="search"
-              name="value"
-              placeholder={text('published.value')}
-              aria-label={text('published.value')}
-              value={filters.value ?? ''}
-            />
-          </div>
+          <SearchField name="value" label={text('published.value')} value={filters.value} />
           <Select
             name="path"
             label={text('published.path')}

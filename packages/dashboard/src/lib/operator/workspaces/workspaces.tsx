@@ -1,6 +1,7 @@
 import type { WorkspaceSummary } from '@keepsend/engine'
 import { Head } from '../../parts/head.tsx'
-import { Icon } from '../../parts/icon.tsx'
+import { SearchField } from '../../parts/search-field.tsx'
+import { NextPager } from '../../parts/pager.tsx'
 import { type Reader, showNumber } from '../../reader/reader.ts'
 import { type Page, queryOf } from '../../site/visit.ts'
 
@@ -25,16 +26,7 @@ export const workspacesPage: Page = {
           aria-label={text('workspaces.find')}
           action={link('workspaces')}
         >
-          <div class="find">
-            <Icon name="search" />
-            <input
-              type="search"
-              name="q"
-              placeholder={text('workspaces.id')}
-              aria-label={text('workspaces.id')}
-              value={q ?? ''}
-            />
-          </div>
+          <SearchField label={text('workspaces.id')} value={q} />
           <button class="btn" type="submit">
             {text('filter.apply')}
           </button>
@@ -57,15 +49,12 @@ export const workspacesPage: Page = {
           <Rows rows={rows} reader={reader} />
         )}
         {rows.length === 0 ? null : (
-          <div class="pager">
-            <span>{text('workspaces.pager')}</span>
-            {rows.length === PAGE_ROWS ? (
-              <a class="btn sm" href={link('workspaces', { after: rows.at(-1)?.id })}>
-                {text('pager.next')}
-                <Icon name="right" />
-              </a>
-            ) : null}
-          </div>
+          <NextPager
+            next={rows.length === PAGE_ROWS ? link('workspaces', { after: rows.at(-1)?.id }) : undefined}
+            reader={reader}
+          >
+            {text('workspaces.pager')}
+          </NextPager>
         )}
       </>
     )

@@ -1,11 +1,12 @@
 import type { DeliveryPage } from '@keepsend/engine'
 import { PAGE_ROWS, STATUSES, oneOf, rangeMs } from '../../history/delivery-choices.ts'
 import { DeliveryTable } from '../../history/delivery-table.tsx'
-import { FindField, StatusField, TimeField, TypeField } from '../../history/filter-fields.tsx'
+import { StatusField, TimeField, TypeField } from '../../history/filter-fields.tsx'
 import { eventIdIn } from '../../history/find-delivery.ts'
 import { Pager } from '../../parts/pager.tsx'
 import { queryOf } from '../../site/visit.ts'
 import type { PortalVisit } from '../portal-visit.ts'
+import { SearchField } from '../../parts/search-field.tsx'
 
 const FILTERS = ['q', 'status', 'type', 'time', 'before'] as const
 
@@ -69,7 +70,7 @@ export function DeliveryList({
         aria-label={text('deliveries.filter')}
         action={link('endpoints', endpointId)}
       >
-        <FindField label={text('deliveries.search')} value={filters.q} />
+        <SearchField label={text('deliveries.search')} value={filters.q} />
         <StatusField value={filters.status} reader={reader} />
         <TypeField value={filters.type} types={types} reader={reader} />
         <TimeField value={filters.time} reader={reader} />

@@ -7,6 +7,7 @@ import { Body } from '../../parts/json-view.tsx'
 import { Spark } from '../../parts/spark.tsx'
 import { ShownUrl } from '../../parts/split.tsx'
 import { EndpointStatus } from '../../parts/status.tsx'
+import { NextPager } from '../../parts/pager.tsx'
 import { type Reader, showNumber } from '../../reader/reader.ts'
 import type { PortalPage, PortalVisit } from '../portal-visit.ts'
 
@@ -62,13 +63,7 @@ export const portalEndpointsPage: PortalPage = {
             </tbody>
           </table>
           {endpoints.length === PAGE_ROWS ? (
-            <div class="pager">
-              <span />
-              <a class="btn sm" href={link({ after: endpoints.at(-1)?.id })}>
-                {text('pager.next')}
-                <Icon name="right" />
-              </a>
-            </div>
+            <NextPager next={link({ after: endpoints.at(-1)?.id })} reader={reader} />
           ) : null}
         </div>
       </>

@@ -1,10 +1,10 @@
 import { EngineError } from '@keepsend/engine'
 import { Copy } from '../../parts/copy.tsx'
 import { Head } from '../../parts/head.tsx'
-import { Icon } from '../../parts/icon.tsx'
 import { Body } from '../../parts/json-view.tsx'
 import type { PortalPage, PortalVisit } from '../portal-visit.ts'
 import { SchemaFields } from '../../parts/schema-fields.tsx'
+import { SearchField } from '../../parts/search-field.tsx'
 
 // Enough for every workspace that a person made by hand.
 const MAX_ENDPOINTS = 100
@@ -27,16 +27,7 @@ export const portalEventsPage: PortalPage = {
         <Head title={title} about={text('portal.events_what', { sender })} reader={reader} />
         <div class="panel">
           <form class="filters" method="get" role="search" aria-label={text('nav.events')} action={link('events')}>
-            <div class="find">
-              <Icon name="search" />
-              <input
-                type="search"
-                name="q"
-                value={wanted}
-                placeholder={text('portal.events_find')}
-                aria-label={text('portal.events_find')}
-              />
-            </div>
+            <SearchField label={text('portal.events_find')} value={wanted} />
             <button class="btn" type="submit">
               {text('portal.find')}
             </button>

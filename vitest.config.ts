@@ -1,4 +1,4 @@
-import { existsSync, globSync, readFileSync, statfsSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,6 +6,7 @@ import { cloudflareTest } from '@cloudflare/vitest-plugin'
 import { defineConfig } from 'vitest/config'
 import { everyProjectRan } from './scripts/every-project-ran.ts'
 import { LongestFirst } from './scripts/longest-first.ts'
+import { memoryFolder } from './scripts/memory-folder.ts'
 
 // Tests run from source: a workspace import resolves to `src`, in vitest's own resolver, in what it leaves to Node,
 // and in the processes that a test starts.
@@ -32,18 +33,10 @@ const imports = (folder: string, file: string, pattern: RegExp) =>
 // Finds a server running, or starts one: see test/postgres/setup.ts.
 const postgresSetup = fileURLToPath(new URL('test/postgres/setup.ts', import.meta.url))
 
-// A commit waits for the disk, and no test of outbox or engine is about what a disk loses (proof:power is): where there is
-// a file system in memory with room, their databases lie in it.
-const MEMORY = '/dev/shm'
-const LEAST_BYTES = 2 ** 30
-const inMemory = existsSync(MEMORY) && bytesFree(MEMORY) > LEAST_BYTES ? { TMPDIR: MEMORY } : {}
-
-function bytesFree(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder)
-  return bavail * bsize
-}
-
-const IN_MEMORY = new Set(['outbox', 'engine'])
+// A commit waits for the disk, longer beside others that write, and no test is about what a disk loses (proof:power is): where
+// there is a file system in memory with room, the databases of tests lie in it.
+const memory = memoryFolder(2 ** 30)
+const inMemory = memory === undefined ? {} : { TMPDIR: memory }
 
 // Tests that share nothing but modules without state: to load those once for each worker, not for each file, halves the
 // time. The slow tests of adapter-node load a second SQLite library, which the others must not find.
@@ -68,7 +61,7 @@ function project(folder: string, name: string, include: string[]) {
       env: {
         NODE_OPTIONS: `--conditions=${source}`,
         NODE_COMPILE_CACHE: compiled,
-        ...(IN_MEMORY.has(basename(folder)) ? inMemory : {}),
+        ...inMemory,
       },
       // Nothing is promised in seconds: what hangs fails, and a busy machine does not.
       testTimeout: name.endsWith('slow') || name.endsWith('on Postgres') ? 180_000 : 60_000,
@@ -139,8 +132,8 @@ function inWorkers(folder: string) {
 export default defineConfig({
   test: {
     reporters: ['default', everyProjectRan()],
-    // Tests wait for sockets, processes and disks about as long as they compute. Measured on two cores: three workers 297 s, four 248 s.
-    maxWorkers: 2 * availableParallelism(),
+    // Some tests wait for sockets, processes and disks; most compute, and slow each other down when they are more than the cores.
+    maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
     projects: [
       ...folders.flatMap(onNode).filter(({ test }) => test.name !== 'engine on Postgres'),

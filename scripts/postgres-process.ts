@@ -6,26 +6,36 @@ import { chownSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import type { ServerAnswer, ServerRequest } from './postgres-server.ts'
+import { memoryFolder } from './memory-folder.ts'
+import type { PostgresServerOptions, ServerAnswer, ServerRequest } from './postgres-server.ts'
 
 // The server refuses to run as root. In a container, where everything does, it runs as nobody; no user is made.
 const NOBODY = { uid: 65_534, gid: 65_534 }
 const isRoot = process.geteuid?.() === 0
 const user = isRoot ? NOBODY : {}
 
+const { durable: isDurable = false, settings = {} } = JSON.parse(process.argv[2] ?? '{}') as PostgresServerOptions
+
+// A test kills processes, not the power: what the kernel has been given is safe, and no page of it is half written.
+const NOT_DURABLE = { fsync: 'off', full_page_writes: 'off', checkpoint_timeout: '1h', max_wal_size: '1GB' }
+
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   max_connections: '300',
-  // A test kills processes, not the power: what the kernel has been given is safe.
-  fsync: process.argv[2] === 'durable' ? 'on' : 'off',
   wal_level: 'minimal',
   max_wal_senders: '0',
   max_wal_size: '4GB',
   shared_buffers: '256MB',
+  ...(isDurable ? {} : NOT_DURABLE),
+  ...settings,
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'keepsend-postgres-'))
+// Room for its log, and for tables of a million rows.
+const IN_MEMORY_BYTES = 6 * 2 ** 30
+const isOnDisk = isDurable || process.env['TMPDIR'] !== undefined
+const parent = (isOnDisk ? undefined : memoryFolder(IN_MEMORY_BYTES)) ?? tmpdir()
+const folder = mkdtempSync(join(parent, 'keepsend-postgres-'))
 const data = join(folder, 'data')
 let server: ChildProcess | undefined
 

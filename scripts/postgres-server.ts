@@ -29,12 +29,14 @@ export interface ServerAnswer {
 }
 
 export interface PostgresServerOptions {
-  /** Commits wait for the disk, as on a server that matters. @default false: a test kills processes, not the power */
+  /** Commits wait for the disk, as on a server that matters. @default false: in memory, where there is room */
   durable?: boolean
+  /** Settings of the server, by name. @default those of Postgres */
+  settings?: Readonly<Record<string, string>>
 }
 
-export async function startPostgres({ durable = false }: PostgresServerOptions = {}): Promise<PostgresServer> {
-  const keeper = fork(new URL('postgres-process.ts', import.meta.url), durable ? ['durable'] : [], {
+export async function startPostgres(options: PostgresServerOptions = {}): Promise<PostgresServer> {
+  const keeper = fork(new URL('postgres-process.ts', import.meta.url), [JSON.stringify(options)], {
     execArgv: [],
     stdio: ['ignore', 2, 2, 'ipc'],
   })

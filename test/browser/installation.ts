@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import { DurableEventQueue, createNodeSigner, createUndiciSender, migrate, openS
 import { type DashboardOptions, type Operator, createDashboard } from '@keepsend/dashboard'
 import { type Engine, type EngineOptions, createEngine, createKeyRing, silentLogger } from '@keepsend/engine'
 import { Hono } from 'hono'
+import { memoryFolder } from '../../scripts/memory-folder.ts'
 import { type Receivers, startReceivers } from './receivers.ts'
 import type { EndpointName } from './story/endpoints.ts'
 import { LOOPBACK_TOO, STORY_ENGINE, type StoryIds, writeStory } from './story/story.ts'
@@ -18,11 +19,12 @@ export const MOUNT = '/admin/webhooks'
 export const OPERATOR: Operator = { name: 'dana@plover.example', role: 'act' }
 
 const SECRETS = createKeyRing([{ id: 'test', key: Buffer.alloc(32, 'keepsend').toString('base64') }])
-const MEMORY = '/dev/shm'
+// Some copies of a story.
+const FOLDER_BYTES = 2 ** 28
 
 /** A folder for databases, in memory where the machine has one there. */
 export function openFolder(): { folder: string; remove: () => void } {
-  const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'keepsend-browser-'))
+  const folder = mkdtempSync(join(memoryFolder(FOLDER_BYTES) ?? tmpdir(), 'keepsend-browser-'))
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 

@@ -1,4 +1,4 @@
-// The keyboard alone. The keys of lists are tested with the script that they belong to.
+// The keyboard alone. The keys of lists are in script.test.ts.
 import type { Page } from 'playwright-core'
 import { afterAll, describe, expect, it } from 'vitest'
 import { launchChromium } from './chromium.ts'

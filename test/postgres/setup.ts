@@ -15,7 +15,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('postgresUrl', given)
     return () => dropAll(given, schemas)
   }
-  const server = await (shared.keepsendPostgres ??= startPostgres())
+  // Autovacuum would analyze tables between the statements of tests, some of which assert plans.
+  const server = await (shared.keepsendPostgres ??= startPostgres({ settings: { autovacuum: 'off' } }))
   project.provide('postgresUrl', server.url)
   return async () => {
     const running = shared.keepsendPostgres

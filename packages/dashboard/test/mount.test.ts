@@ -60,11 +60,14 @@ describe('behind a proxy that removes a part of the path', () => {
   })
 })
 
-it('the address of the portal is of http or https, or a path of the same host', async () => {
+it.each([
+  ['portalUrl', 'portalUrl', (portalUrl: string) => ({ portalUrl })],
+  ['of a link', 'links[0].href', (href: string) => ({ links: [{ name: 'Runbook', href }] })],
+])('an address %s is of http or https, or a path of the same host', async (_, name, optionsOf) => {
   const engine = await createTestEngine()
-  const create = (portalUrl: string) => createDashboard({ engine, authorize, portalUrl })
-  for (const portalUrl of ['https://app.example.com/webhooks', 'http://localhost:3000', '/webhooks', '/'])
-    expect(() => create(portalUrl), portalUrl).not.toThrow()
-  for (const portalUrl of ['javascript:alert(1)', '//evil.example/webhooks', 'app.example.com', 'data:,', ''])
-    expect(() => create(portalUrl), portalUrl).toThrow('portalUrl must be an http or https address, or a path')
+  const create = (url: string) => createDashboard({ engine, authorize, ...optionsOf(url) })
+  for (const url of ['https://app.example.com/webhooks', 'http://localhost:3000', '/webhooks', '/'])
+    expect(() => create(url), url).not.toThrow()
+  for (const url of ['javascript:alert(1)', '//evil.example/webhooks', 'app.example.com', 'data:,', ''])
+    expect(() => create(url), url).toThrow(`${name} must be an http or https address, or a path`)
 })

@@ -185,6 +185,16 @@ describe('an option of createPortal', () => {
     [{ brand: { sans: '</style><script>' } }, /must be a CSS value/],
     [{ brand: { sans: 'a'.repeat(301) } }, /must be a CSS value/],
     [{ brand: { tokens: { '--card } body {': 'red' } } }, /must be named like --card/],
+    [{ brand: 'red' as never }, /brand must be an object; found "red"/],
+    [{ brand: null as never }, /brand must be an object; found null/],
+    [{ brand: { colour: 'red' } as never }, /brand has no colour; it has logo, primary/],
+    [{ brand: { radius: 4 } as never }, /brand: radius must be a text; found number/],
+    [{ brand: { tokens: ['--card'] } as never }, /brand.tokens must be an object/],
+    [{ brand: { tokens: { '--card': null } } as never }, /brand: --card must be a text/],
+    [{ brand: { logo: '/logo.png' } as never }, /brand.logo must be an object/],
+    [{ brand: { logo: {} } as never }, /brand.logo must have svg, or url and alt/],
+    [{ brand: { logo: { url: '/logo.png' } as never } }, /brand.logo.alt must be a text/],
+    [{ brand: { logo: { svg: 1 } } as never }, /brand.logo.svg must be a text/],
   ])('%j is refused', async (options, message) => {
     const engine = await createTestEngine()
     expect(() => createPortal({ engine, name: 'Plover', ...options })).toThrow(message)

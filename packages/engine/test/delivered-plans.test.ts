@@ -98,8 +98,8 @@ it.each([
   ['before', 1000, true],
   ...(onPostgres
     ? ([
-        ['never', 100_000, false],
-        ['before', 100_000, true],
+        ['never', 30_000, false],
+        ['before', 30_000, true],
       ] as const)
     : []),
 ] as const)(

@@ -1,5 +1,6 @@
 import { type OutboxDatabase, type Statement, toSql } from '@keepsend/outbox'
 import type { SqlText } from '@keepsend/outbox/internal'
+import { openDatabase } from './database.ts'
 import { rig } from './rig.ts'
 
 /** A statement, and whether it ran in a transaction that follows indexes. */
@@ -39,6 +40,8 @@ function recorded(db: OutboxDatabase): { db: OutboxDatabase; take: () => Ran[] }
 export async function recordedRig(options: Parameters<typeof rig>[0] = {}) {
   let take = (): Ran[] => []
   const made = await rig({
+    // New: what tests before left in the files of its tables would change plans.
+    on: await openDatabase({ isPrepared: false }),
     ...options,
     wrap(direct) {
       const recorder = recorded(direct)

@@ -21,9 +21,8 @@ import {
   type Sender,
   createEngine,
   createKeyRing,
-  migrateEngine,
 } from '../src/index.ts'
-import { type TestDatabase, openDatabase } from './database.ts'
+import { type TestDatabase, openDatabase, prepare } from './database.ts'
 import { checked } from './document-check.ts'
 
 /** The key ring of the tests: secrets are encrypted unless a test says otherwise. */
@@ -111,13 +110,10 @@ export async function rig(
     on?: TestDatabase
   } = {},
 ): Promise<Rig> {
-  const { answer, wrap = (same) => same, on = await openDatabase(), ...rest } = options
-  const { db: direct, select, readOnly } = on
-  await migrateEngine(direct)
-  await direct.run({
-    sql: 'create table if not exists messages (id text primary key not null, text text not null)',
-    params: [],
-  })
+  const { answer, wrap = (same) => same, on, ...rest } = options
+  const { db: direct, select, readOnly } = on ?? (await openDatabase())
+  // It may be a file of the test's own.
+  if (on) await prepare(direct)
 
   const messages: QueuedEvent[] = []
   const sender = receivers(answer)

@@ -66,7 +66,7 @@ async function columnsIn({ select, db }: TestDatabase): Promise<Record<string, M
 
 /** The tables that the engine's migrations add to those of the outbox. */
 async function migratedTables(): Promise<Record<string, MigratedColumn[]>> {
-  const database = await openDatabase({ isMigrated: false })
+  const database = await openDatabase({ isPrepared: false })
   await migrateOutbox(database.db)
   const before = await columnsIn(database)
   await migrateEngine(database.db)

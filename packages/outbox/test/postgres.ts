@@ -9,12 +9,12 @@ import type { OutboxDatabases } from '../src/testing.ts'
 /** The drivers; each opens a pool of `max` connections. */
 export const DRIVERS = {
   pg(url: string, max: number) {
-    const pool = new pg.Pool({ connectionString: url, max })
+    const pool = new pg.Pool({ connectionString: url, max, allowExitOnIdle: true })
     pool.on('error', () => undefined)
     return { db: fromPostgres(pool), end: () => pool.end() }
   },
   'postgres.js'(url: string, max: number) {
-    const sql = postgres(url, { max, onnotice: () => undefined })
+    const sql = postgres(url, { max, idle_timeout: 5, onnotice: () => undefined })
     return { db: fromPostgres(sql), end: () => sql.end() }
   },
 } satisfies Record<string, (url: string, max: number) => { db: OutboxDatabase; end(): Promise<void> }>
@@ -38,16 +38,14 @@ function lendMigrated(): Promise<TestSchema> {
 /** An empty, migrated schema, with two pools into it. */
 export async function openBoth(driver: DriverName): Promise<OutboxDatabases> {
   const schema = await lendMigrated()
-  const [one, other] = [DRIVERS[driver](schema.url, 4), DRIVERS[driver](schema.url, 4)]
-  return {
-    db: one.db,
-    rival: other.db,
-    async close() {
-      await Promise.all([one.end(), other.end()])
-      await schema.drop()
-    },
-  }
+  const key = `${driver} ${schema.name}`
+  const pools = opened.get(key) ?? { db: DRIVERS[driver](schema.url, 4).db, rival: DRIVERS[driver](schema.url, 4).db }
+  opened.set(key, pools)
+  return { ...pools, close: () => schema.drop() }
 }
+
+/** By driver and schema, for the next test: a new connection, and its first statement, take longer than most tests. */
+const opened = new Map<string, Pick<OutboxDatabases, 'db' | 'rival'>>()
 
 export interface Opened {
   db: OutboxDatabase

@@ -56,7 +56,7 @@ export function checkOptions(options: DashboardOptions): void {
     throw new TypeError(`links must be a list of { name, href }; found ${typeof options.links}`)
   for (const [at, link] of (options.links ?? []).entries()) {
     checkText(`links[${at}].name`, link?.name ?? null)
-    checkText(`links[${at}].href`, link?.href ?? null)
+    checkUrl(`links[${at}].href`, link?.href ?? null)
   }
 }
 

@@ -25,10 +25,12 @@ export async function applyMigrations(db: OutboxDatabase, migrations: readonly M
   // `create table if not exists` is not atomic on Postgres: of two concurrent calls one may fail. By then the table
   // exists.
   await db.run(RECORDS).catch(() => db.run(RECORDS))
+  let records = await readRecords(db)
   const applied: string[] = []
-  for (const { name, sql } of migrations) {
-    const checksum = await checksumOf(sql)
-    if (await isApplied(db, name, checksum)) continue
+  for (const migration of migrations) {
+    const { name, sql } = migration
+    const checksum = await checksumOf(migration)
+    if (isApplied(records, name, checksum)) continue
     try {
       await db.atomic([
         // Wait for as long as another process migrates.
@@ -40,7 +42,8 @@ export async function applyMigrations(db: OutboxDatabase, migrations: readonly M
       ])
       applied.push(name)
     } catch (error) {
-      if (await isApplied(db, name, checksum)) continue
+      records = await readRecords(db)
+      if (isApplied(records, name, checksum)) continue
       const reason = messageOf(error)
       throw new OutboxError('not_accepted', `migration ${name} failed, nothing of it was committed: ${reason}`, {
         cause: error,
@@ -54,12 +57,17 @@ const RECORDS = sqlText`
   create table if not exists keepsend_migrations (
     name text not null primary key, checksum text not null, applied_at bigint not null)`
 
-async function isApplied(db: OutboxDatabase, name: string, checksum: string): Promise<boolean> {
-  const { rows } = await db.run<{ checksum: string }>(
-    sqlText`select checksum from keepsend_migrations where name = ${name}`,
+/** The checksums of the applied migrations, by name. */
+async function readRecords(db: OutboxDatabase): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await db.run<{ name: string; checksum: string }>(
+    sqlText`select name, checksum from keepsend_migrations`,
   )
-  const [record] = rows
-  if (record && record.checksum !== checksum) {
+  return new Map(rows.map(({ name, checksum }) => [name, checksum]))
+}
+
+function isApplied(records: ReadonlyMap<string, string>, name: string, checksum: string): boolean {
+  const record = records.get(name)
+  if (record !== undefined && record !== checksum) {
     throw new OutboxError(
       'not_accepted',
       `migration ${name} was applied with another text: restore it, and put the change in a new file`,
@@ -68,7 +76,14 @@ async function isApplied(db: OutboxDatabase, name: string, checksum: string): Pr
   return record !== undefined
 }
 
-async function checksumOf(sql: string): Promise<string> {
-  const bytes = new TextEncoder().encode(sql.replaceAll('\r\n', '\n'))
-  return hexOf(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
+// A process that opens many databases, such as one of tests, migrates each.
+const checksums = new WeakMap<Migration, string>()
+
+async function checksumOf(migration: Migration): Promise<string> {
+  const known = checksums.get(migration)
+  if (known !== undefined) return known
+  const bytes = new TextEncoder().encode(migration.sql.replaceAll('\r\n', '\n'))
+  const checksum = hexOf(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)))
+  checksums.set(migration, checksum)
+  return checksum
 }

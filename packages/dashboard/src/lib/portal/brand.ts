@@ -1,3 +1,5 @@
+import { checkObject, checkText } from '../site/addresses.ts'
+
 /** How the portal looks like a part of the host's own product. */
 export interface Brand {
   /** An inline SVG of the host's own, or the address of a picture with its words. It stands before the name. */
@@ -14,14 +16,27 @@ export interface Brand {
   tokens?: Readonly<Record<`--${string}`, string>> | undefined
 }
 
-/** @throws {TypeError} for a value that could end its declaration, and a colour without its foreground */
+const NAMES = ['logo', 'primary', 'primaryForeground', 'radius', 'sans', 'tokens']
+
+/** @throws {TypeError} for a name or a value of the wrong kind, a value that could end its declaration, a colour without its foreground */
 export function checkBrand(brand: Brand): void {
+  checkObject('brand', brand)
+  for (const name of Object.keys(brand)) {
+    if (!NAMES.includes(name)) throw new TypeError(`brand has no ${name}; it has ${NAMES.join(', ')}`)
+  }
+  const { logo, tokens, ...texts } = brand
+  checkObject('brand.tokens', tokens)
+  for (const [name, text] of Object.entries({ ...texts, ...tokens })) checkText(`brand: ${name}`, text)
   for (const [name, value] of declarations(brand)) {
     if (!/^--[a-z][a-z0-9-]*$/.test(name)) throw new TypeError(`brand.tokens must be named like --card; found ${name}`)
     if (/[;{}<>]|\/\*/.test(value) || value.length > 300)
       throw new TypeError(`brand: ${name} must be a CSS value; found ${value.slice(0, 100)}`)
   }
-  const { logo } = brand
+  checkObject('brand.logo', logo)
+  for (const [name, text] of Object.entries(logo ?? {})) checkText(`brand.logo.${name}`, text)
+  if (logo && !('url' in logo) && !('svg' in logo))
+    throw new TypeError(`brand.logo must have svg, or url and alt; found ${Object.keys(logo).join(', ') || 'neither'}`)
+  if (logo && 'url' in logo) checkText('brand.logo.alt', logo.alt ?? null)
   if (logo && 'url' in logo && !/^https:\/\/|^\/(?!\/)/.test(logo.url))
     throw new TypeError(`brand.logo.url must be an https address or a path; found ${logo.url.slice(0, 100)}`)
 }

@@ -62,5 +62,5 @@ export function checkPortalOptions(options: PortalOptions): void {
   // Any text would be true, and would send cookies over http.
   if (development !== undefined && typeof development !== 'boolean')
     throw new TypeError(`development must be true or false; found ${JSON.stringify(development)}`)
-  if (brand) checkBrand(brand)
+  if (brand !== undefined) checkBrand(brand)
 }

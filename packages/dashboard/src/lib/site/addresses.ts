@@ -7,9 +7,9 @@ export function checkPath(basePath: string | undefined): void {
 }
 
 /** Checks an address that becomes a link. @throws {TypeError} */
-export function checkUrl(name: string, url: string | undefined): void {
+export function checkUrl(name: string, url: unknown): void {
   checkText(name, url)
-  if (url !== undefined && !/^(https?:\/\/|\/(?![/\\]))/.test(url))
+  if (typeof url === 'string' && !/^(https?:\/\/|\/(?![/\\]))/.test(url))
     throw new TypeError(`${name} must be an http or https address, or a path; found ${url.slice(0, 100)}`)
 }
 
@@ -17,4 +17,10 @@ export function checkUrl(name: string, url: string | undefined): void {
 export function checkText(name: string, text: unknown): void {
   if (text !== undefined && typeof text !== 'string')
     throw new TypeError(`${name} must be a text; found ${typeof text}`)
+}
+
+/** @throws {TypeError} if it is neither undefined nor an object with names */
+export function checkObject(name: string, value: unknown): void {
+  if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value)))
+    throw new TypeError(`${name} must be an object; found ${JSON.stringify(value)?.slice(0, 100) ?? typeof value}`)
 }

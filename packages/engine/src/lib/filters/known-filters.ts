@@ -61,6 +61,8 @@ export function createKnownFilters(
 ): KnownFilters {
   /** In the order of reading. */
   const known = new Map<string, Known>()
+  /** The workspaces whose filters are being read: of two reads at once, the older one could end last. */
+  const reading = new Set<string>()
   let filterCount = 0
 
   async function read(workspaceId: string, before: Known['filters']): Promise<Known['filters']> {
@@ -88,17 +90,22 @@ export function createKnownFilters(
 
   function learn(workspaceId: string, maxAgeMs: number): void {
     const { readAt = -Infinity, filters = [] } = known.get(workspaceId) ?? {}
-    if (monotonic() - readAt < maxAgeMs) return
-    // Counts as read from now on, so that concurrent publishes read once.
-    put(workspaceId, filters)
-    read(workspaceId, filters).then(
-      (found) => put(workspaceId, found),
-      (error: unknown) =>
-        logger.error(
-          { workspaceId, ...errorFields(error) },
-          'failed to read the filters of a workspace; its workers evaluate them',
-        ),
-    )
+    if (monotonic() - readAt >= maxAgeMs && !reading.has(workspaceId)) void readAgain(workspaceId, filters)
+  }
+
+  async function readAgain(workspaceId: string, before: Known['filters']): Promise<void> {
+    reading.add(workspaceId)
+    try {
+      put(workspaceId, await read(workspaceId, before))
+    } catch (error) {
+      put(workspaceId, before)
+      logger.error(
+        { workspaceId, ...errorFields(error) },
+        'failed to read the filters of a workspace; its workers evaluate them',
+      )
+    } finally {
+      reading.delete(workspaceId)
+    }
   }
 
   function put(workspaceId: string, filters: Known['filters']): void {

@@ -50,13 +50,14 @@ export function insertTaken(
   return insertAgainStatement(
     dialect,
     sqlText`
+      with wanted as materialized (
+        select listed.id, ${eventIdIn(raw('listed.id'))} as event_id, ${last('gen')} as gen, ${last('outcome')} as outcome,
+          ${last('id')} as attempt_id, (select 1 from pending_events as found where found.id = listed.id) as has_row
+        from ${dialect.rows('listed', ids, { id: ['text', (id) => id] })})
       select wanted.id, event.workspace_id, event.event_type, endpoint.id as endpoint_id, ${payload.id} as payload_id,
         event.content_type, ${payload.version} as version, ${payload.convertTo} as convert_to,
         coalesce(wanted.gen, 0) as last_gen, endpoint.max_attempts
-      from (
-        select listed.id, ${eventIdIn(raw('listed.id'))} as event_id, ${last('gen')} as gen, ${last('outcome')} as outcome,
-          ${last('id')} as attempt_id, (select 1 from pending_events as found where found.id = listed.id) as has_row
-        from ${dialect.rows('listed', ids, { id: ['text', (id) => id] })}) as wanted
+      from wanted
         join keepsend_events as event on event.id = wanted.event_id and event.workspace_id = ${workspaceId}
         join keepsend_payloads as stored on stored.id = event.payload_id and stored.event_id = event.id
         join keepsend_endpoints as endpoint on endpoint.id = ${endpointId} and endpoint.workspace_id = ${workspaceId}

@@ -19,8 +19,12 @@ export function refuseTransactionControl(text: string, dialect: DialectName): vo
   if (harmless && !harmless.includes(second)) {
     throw refusal(text, `${first} cannot be part of a transaction that others share`)
   }
-  if (allowedTexts[dialect].size >= MAX_TEXTS) allowedTexts[dialect].clear()
-  allowedTexts[dialect].add(text)
+  const allowed = allowedTexts[dialect]
+  for (const oldest of allowed) {
+    if (allowed.size < MAX_TEXTS) break
+    allowed.delete(oldest)
+  }
+  allowed.add(text)
 }
 
 const MAX_TEXTS = 500

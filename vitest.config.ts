@@ -48,6 +48,7 @@ const STATELESS = new Set([
   'outbox on Postgres',
   'adapter-node',
   'testing',
+  'dashboard',
 ])
 
 function project(folder: string, name: string, include: string[]) {

@@ -79,9 +79,10 @@ export function installTarballs(others: Readonly<Record<string, string>> = {}): 
   const root = mkdtempSync(join(tmpdir(), 'keepsend-consumer-'))
   const tarballs = join(root, 'tarballs')
   mkdirSync(tarballs)
+  const these = publishedFolders.flatMap((folder) => ['--filter', `./${folder}`])
+  must(run('npx', ['-y', 'pnpm@12', ...these, 'pack', '--pack-destination', tarballs]))
   const packages = publishedFolders.map((folder) => {
     const { name, version } = readManifest(folder)
-    must(run('npx', ['-y', 'pnpm@12', 'pack', '--pack-destination', tarballs], folder))
     return { folder, name, tarball: join(tarballs, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`) }
   })
   const dependencies: Record<string, string> = { ...neededBy(packages), ...others }

@@ -1,6 +1,7 @@
 // The suites of the repository, and an app of a user's, in Bun and in Deno.
 import { spawnSync } from 'node:child_process'
-import { join, resolve } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type PostgresServer, startPostgres } from '../../scripts/postgres-server.ts'
 import { type Consumer, cleanEnvironment, run } from '../consumer.ts'
@@ -78,7 +79,8 @@ export function runtimePromises(consumer: () => Consumer): void {
       expect({ code, output }).toEqual({ code: 0, output: 'delivered\n' })
     })
 
-    test.each(SUITES)('keeps the promises of $suite', { timeout: 400_000 }, ({ suite, least }) => {
+    test('keeps the promises of the suites', { timeout: 600_000 }, () => {
+      const report = join(consumer().root, `${name}.json`)
       const args = [
         ...flags,
         VITEST,
@@ -89,11 +91,14 @@ export function runtimePromises(consumer: () => Consumer): void {
         pool,
         '-t',
         `^(?!.*(${LEFT_OUT.join('|')}))`,
-        `packages/${suite}`,
+        '--reporter=default',
+        '--reporter=json',
+        `--outputFile.json=${report}`,
+        ...SUITES.map(({ suite }) => `packages/${suite}`),
       ]
       const { status, stdout, stderr } = spawnSync(path(), args, {
         encoding: 'utf8',
-        timeout: 360_000,
+        timeout: 540_000,
         killSignal: 'SIGKILL',
         env: {
           ...cleanEnvironment(),
@@ -104,7 +109,22 @@ export function runtimePromises(consumer: () => Consumer): void {
         },
       })
       expect(status, stdout + stderr).toBe(0)
-      expect(Number(/Tests +(\d+) passed/.exec(stdout)?.[1] ?? 0)).toBeGreaterThanOrEqual(least)
+      const passed = passedByFile(report)
+      for (const { suite, least } of SUITES)
+        expect(passed.get(`packages/${suite}`) ?? 0, suite).toBeGreaterThanOrEqual(least)
     })
   })
+}
+
+/** How many tests passed, by the path of their file. */
+function passedByFile(report: string): ReadonlyMap<string, number> {
+  const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as {
+    testResults: { name: string; assertionResults: { status: string }[] }[]
+  }
+  return new Map(
+    testResults.map(({ name, assertionResults }) => [
+      relative('.', name),
+      assertionResults.filter(({ status }) => status === 'passed').length,
+    ]),
+  )
 }

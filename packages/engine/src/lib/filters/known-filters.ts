@@ -61,7 +61,7 @@ export function createKnownFilters(
 ): KnownFilters {
   /** In the order of reading. */
   const known = new Map<string, Known>()
-  /** The workspaces whose filters are being read: of two reads at once, the older one could end last. */
+  /** The workspaces whose filters are being read: of two, the older one could end last. */
   const reading = new Set<string>()
   let filterCount = 0
 

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { beforeAll } from 'vitest'
 import { type Consumer, installTarballs } from '../consumer.ts'
-import { OTHER_CASES, compilerPromises } from '../consumer-types.ts'
+import { FEW_PROGRAMS, OTHER_CASES, compilerPromises } from '../consumer-types.ts'
 import { nextPromises } from './next.ts'
 import { runtimePromises } from './runtimes.ts'
 import { vitePromises } from './vite.ts'
@@ -28,4 +28,4 @@ beforeAll(() => {
 runtimePromises(() => consumer)
 vitePromises(() => consumer)
 nextPromises(() => consumer)
-compilerPromises(() => consumer, OTHER_CASES)
+compilerPromises(() => consumer, OTHER_CASES, FEW_PROGRAMS)

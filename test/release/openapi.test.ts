@@ -25,7 +25,7 @@ beforeAll(async () => {
     return
   }
   throw new Error('the server ended before it listened')
-}, 60_000)
+}, 240_000)
 
 afterAll(async () => {
   const ended = new Promise((resolve) => server.once('exit', resolve))
@@ -50,7 +50,7 @@ test('Redocly finds nothing to say against the document', () => {
   )
   expect(linted).toMatchObject({ code: 0, output: expect.stringContaining('Your API description is valid') })
   expect(linted.output).not.toMatch(/warning/i)
-}, 60_000)
+}, 240_000)
 
 test('a client of generated types compiles, and uses every operation', async () => {
   const generated = run(
@@ -68,4 +68,4 @@ test('a client of generated types compiles, and uses every operation', async () 
     Object.keys(ofPath).map((method) => `${method.toUpperCase()} ${path}`),
   )
   expect((JSON.parse(driven.output) as string[]).sort()).toEqual(operations.sort())
-}, 60_000)
+}, 240_000)

@@ -28,11 +28,11 @@ describe.each(publishedFolders)('%s', (folder) => {
 
   test('publint finds nothing to say about the tarball', () => {
     expectSuccess(run('node_modules/.bin/publint', [tarball(), '--strict']))
-  }, 60_000)
+  }, 240_000)
 
   test('its types resolve for every ESM consumer', () => {
     expectSuccess(run('node_modules/.bin/attw', [tarball(), '--profile', 'esm-only']))
-  }, 60_000)
+  }, 240_000)
 
   test('every module of src, and nothing else, is there as .js and .d.ts', () => {
     // The sources of assets are embedded in a module.
@@ -66,7 +66,7 @@ describe.each(publishedFolders)('%s', (folder) => {
         output: `${JSON.stringify(publicNames(installed(), entry).values)}\n`,
       })
     },
-    60_000,
+    240_000,
   )
 
   test('its README has a program', () => {
@@ -85,7 +85,7 @@ test.each(programs)(
   (folder) => {
     expectSuccess(run(process.execPath, ['example.ts'], join(consumer.root, folder)))
   },
-  120_000,
+  240_000,
 )
 
 describe.each(workers)("the Worker of %s's README, as it stands", (folder) => {
@@ -95,7 +95,7 @@ describe.each(workers)("the Worker of %s's README, as it stands", (folder) => {
     const { code, output } = worker().bundle()
     expect(code, output).toBe(0)
     expect(output).not.toMatch(/warning/i)
-  }, 120_000)
+  }, 240_000)
 
   test('is served, commits what it is sent, answers a repeat from its record, and its cron runs', async () => {
     expectSuccess(worker().migrate('create table messages (id text primary key, text text not null);'))

@@ -89,7 +89,7 @@ const PROGRAMS = [
 /** Of the ways to install, the one of Node and the one of Workers. */
 export const FEW_PROGRAMS = PROGRAMS.filter(({ drivers }) => drivers.length === 0 || drivers.includes('better-sqlite3'))
 
-export function compilerPromises(consumer: () => Consumer, cases: readonly Case[], programs = PROGRAMS): void {
+export function compilerPromises(consumer: () => Consumer, cases: readonly Case[], ways = PROGRAMS): void {
   describe.each(cases)('$compiler, module $module', ({ compiler, module }) => {
     /**
      * What the compiler says of files of the consumer's and of ours. Library declarations are checked too, so that ours are;
@@ -115,7 +115,7 @@ export function compilerPromises(consumer: () => Consumer, cases: readonly Case[
       expect(typeErrors('tsconfig.workers.json', ofWorkers, examples(workers))).toEqual([])
     })
 
-    test.each(programs)('every declaration compiles where only $only is installed', { timeout: 240_000 }, (one) => {
+    test.each(ways)('every declaration compiles where only $only is installed', { timeout: 240_000 }, (one) => {
       const { root } = consumer()
       writeFileSync(join(root, 'one-driver.ts'), everyEntry(one.folders) + one.program)
       const hidden = ALL_DRIVERS.filter((driver) => !one.drivers.includes(driver as string))

@@ -167,7 +167,7 @@ it('shows the endpoints of its workspace alone', async () => {
 })
 
 describe('an option of createPortal', () => {
-  it.each([
+  it.each<[options: object, message: RegExp]>([
     [{ name: '' }, /needs name/],
     [{ name: 'a'.repeat(61) }, /needs name/],
     [{ color: 'red' }, /no option color; it has/],
@@ -175,8 +175,8 @@ describe('an option of createPortal', () => {
     [{ returnUrl: 'javascript:alert(1)' }, /returnUrl must be an http or https address/],
     [{ verifyingUrl: '//evil.example' }, /verifyingUrl must be an http or https address/],
     [{ frameAncestors: ['https://a.example/x'] }, /must be origins/],
-    [{ frameAncestors: 'https://a.example' as never }, /must be a list of origins/],
-    [{ development: 'false' as never }, /development must be true or false/],
+    [{ frameAncestors: 'https://a.example' }, /must be a list of origins/],
+    [{ development: 'false' }, /development must be true or false/],
     [{ brand: { primary: 'rebeccapurple' } }, /needs primaryForeground/],
     [{ brand: { radius: '1px; } body { display: none' } }, /must be a CSS value/],
     [{ brand: { logo: { url: 'http://a.example/x.png', alt: '' } } }, /logo.url must be an https address/],
@@ -185,16 +185,16 @@ describe('an option of createPortal', () => {
     [{ brand: { sans: '</style><script>' } }, /must be a CSS value/],
     [{ brand: { sans: 'a'.repeat(301) } }, /must be a CSS value/],
     [{ brand: { tokens: { '--card } body {': 'red' } } }, /must be named like --card/],
-    [{ brand: 'red' as never }, /brand must be an object; found "red"/],
-    [{ brand: null as never }, /brand must be an object; found null/],
-    [{ brand: { colour: 'red' } as never }, /brand has no colour; it has logo, primary/],
-    [{ brand: { radius: 4 } as never }, /brand: radius must be a text; found number/],
-    [{ brand: { tokens: ['--card'] } as never }, /brand.tokens must be an object/],
-    [{ brand: { tokens: { '--card': null } } as never }, /brand: --card must be a text/],
-    [{ brand: { logo: '/logo.png' } as never }, /brand.logo must be an object/],
-    [{ brand: { logo: {} } as never }, /brand.logo must have svg, or url and alt/],
-    [{ brand: { logo: { url: '/logo.png' } as never } }, /brand.logo.alt must be a text/],
-    [{ brand: { logo: { svg: 1 } } as never }, /brand.logo.svg must be a text/],
+    [{ brand: 'red' }, /brand must be an object; found "red"/],
+    [{ brand: null }, /brand must be an object; found null/],
+    [{ brand: { colour: 'red' } }, /brand has no colour; it has logo, primary/],
+    [{ brand: { radius: 4 } }, /brand: radius must be a text; found number/],
+    [{ brand: { tokens: ['--card'] } }, /brand.tokens must be an object/],
+    [{ brand: { tokens: { '--card': null } } }, /brand: --card must be a text/],
+    [{ brand: { logo: '/logo.png' } }, /brand.logo must be an object/],
+    [{ brand: { logo: {} } }, /brand.logo must have svg, or url and alt/],
+    [{ brand: { logo: { url: '/logo.png' } } }, /brand.logo.alt must be a text/],
+    [{ brand: { logo: { svg: 1 } } }, /brand.logo.svg must be a text/],
   ])('%j is refused', async (options, message) => {
     const engine = await createTestEngine()
     expect(() => createPortal({ engine, name: 'Plover', ...options })).toThrow(message)

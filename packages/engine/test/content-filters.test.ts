@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { newEventId, toSql } from '@keepsend/outbox'
+import { type Statement, newEventId, toSql } from '@keepsend/outbox'
 import type { ContentFilter } from '../src/index.ts'
 import { api, read } from './routes.ts'
 import { recordedRig } from './plans.ts'
-import { type Rig, rig, settled } from './rig.ts'
+import { type Rig, rig, settled, signal } from './rig.ts'
 
 const inChannel = (channel: string) => ({ type: 'message.created', workspaceId: 'w1', data: { channel } })
 const GENERAL = { 'data.channel': { $in: ['general'] } }
@@ -132,6 +132,34 @@ describe('an endpoint with a filter', () => {
     await made.exec(`update keepsend_endpoints set filter = '[]'`)
     await expect.poll(linesLater).toHaveLength(2)
     for (const _ of [1, 2, 3]) expect(await linesLater()).toHaveLength(2)
+  })
+
+  it('is not read again while it is being read, however long that takes', async () => {
+    let now = 0
+    let reads = 0
+    const ended = signal()
+    const made = await rig({
+      monotonic: () => now,
+      wrap: (db) => ({
+        ...db,
+        async run<R extends object>(statement: Statement) {
+          const { sql } = toSql(statement, db.dialect.name)
+          if (!sql.includes('and filter is not null')) return db.run<R>(statement)
+          reads++
+          await ended.promise
+          return db.run<R>(statement)
+        },
+      }),
+    })
+    await made.addEndpoint({ filter: GENERAL })
+    for (let count = 0; count < 3; count++) {
+      now += 61_000
+      await made.engine.publish(inChannel('random'))
+      await made.work()
+    }
+    expect(reads).toBe(1)
+    ended.resolve()
+    await expect.poll(async () => (await made.engine.publish(inChannel('random'))).deliveries).toBe(0)
   })
 
   it('that another process removed costs a publisher no more a minute later: the plain fan-out is back', async () => {

@@ -61,7 +61,7 @@ export function createKnownFilters(
 ): KnownFilters {
   /** In the order of reading. */
   const known = new Map<string, Known>()
-  /** The workspaces whose filters are being read: of two, the older one could end last. */
+  /** The workspaces whose filters are being read. A second read could end before the first, which would then replace what it found. */
   const reading = new Set<string>()
   let filterCount = 0
 

@@ -61,7 +61,8 @@ export function insertTaken(
         join keepsend_events as event on event.id = wanted.event_id and event.workspace_id = ${workspaceId}
         join keepsend_payloads as stored on stored.id = event.payload_id and stored.event_id = event.id
         join keepsend_endpoints as endpoint on endpoint.id = ${endpointId} and endpoint.workspace_id = ${workspaceId}
-      where wanted.has_row is null and ${isWanted} and ${guard}
+      where event.id ${dialect.among(sqlText`select event_id from wanted`)}
+        and wanted.has_row is null and ${isWanted} and ${guard}
         and not ${isErased({ workspaceId: raw('event.workspace_id'), eventId: raw('event.id') })}
       ${dialect.lock('share', 'event')}`,
     holdFor,

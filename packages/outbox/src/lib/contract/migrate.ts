@@ -14,6 +14,21 @@ export function migratePromises(holds: Holds): void {
     expect(await findAll(db)).toHaveLength(3)
   })
 
+  holds('a migrated database is asked once for all of them', async ({ db }) => {
+    let statements = 0
+    const counted: typeof db = {
+      ...db,
+      run(statement) {
+        statements++
+        return db.run(statement)
+      },
+    }
+    const migrations = ['one', 'two', 'three'].map((name) => ({ name: `test/${name}`, sql: table(name) }))
+    await applyMigrations(db, migrations)
+    expect(await applyMigrations(counted, migrations)).toEqual([])
+    expect(statements).toBe(2)
+  })
+
   holds('migrations are applied in order, each once, and named', async ({ db }) => {
     const one = { name: 'test/0001', sql: table('one') }
     const two = { name: 'test/0002', sql: "insert into one (id) values ('x');\n" }

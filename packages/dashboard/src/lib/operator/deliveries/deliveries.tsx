@@ -1,5 +1,5 @@
 import type { DeliveryPage } from '@keepsend/engine'
-import { DeliveriesTable } from '../../history/delivery-rows.tsx'
+import { DeliveriesTable } from '../../history/deliveries-table.tsx'
 import { eventIdIn } from '../../history/find-delivery.ts'
 import { urlsOf } from '../../history/urls-of.ts'
 import { FormToken } from '../../parts/form-token.tsx'

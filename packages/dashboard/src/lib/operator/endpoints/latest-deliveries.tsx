@@ -1,5 +1,5 @@
 import type { DeliveryState } from '@keepsend/engine'
-import { DeliveryTable } from '../../history/delivery-table.tsx'
+import { EndpointDeliveries } from '../../history/endpoint-deliveries.tsx'
 import type { Reader } from '../../reader/reader.ts'
 
 /** The latest deliveries of one endpoint. */
@@ -24,7 +24,7 @@ export function LatestDeliveries({
       {rows.length === 0 ? (
         <p class="sec dim">{text('endpoint.no_delivery')}</p>
       ) : (
-        <DeliveryTable rows={rows} caption={text('endpoint.latest')} reads="operator" reader={reader} />
+        <EndpointDeliveries rows={rows} caption={text('endpoint.latest')} reads="operator" reader={reader} />
       )}
     </section>
   )

@@ -1,4 +1,4 @@
-import { DeliveriesTable } from '../../history/delivery-rows.tsx'
+import { DeliveriesTable } from '../../history/deliveries-table.tsx'
 import { urlsOf } from '../../history/urls-of.ts'
 import { Copy } from '../../parts/copy.tsx'
 import { Head } from '../../parts/head.tsx'

@@ -1,6 +1,6 @@
 import type { DeliveryPage } from '@keepsend/engine'
 import { PAGE_ROWS, STATUSES, oneOf, rangeMs } from '../../history/delivery-choices.ts'
-import { DeliveryTable } from '../../history/delivery-table.tsx'
+import { EndpointDeliveries } from '../../history/endpoint-deliveries.tsx'
 import { StatusField, TimeField, TypeField } from '../../history/filter-fields.tsx'
 import { eventIdIn } from '../../history/find-delivery.ts'
 import { Pager } from '../../parts/pager.tsx'
@@ -82,7 +82,7 @@ export function DeliveryList({
         <None page={page} filters={filters} endpointId={endpointId} reader={reader} />
       ) : (
         <>
-          <DeliveryTable rows={page.rows} caption={text('deliveries.caption')} reads="customer" reader={reader} />
+          <EndpointDeliveries rows={page.rows} caption={text('deliveries.caption')} reads="customer" reader={reader} />
           <Pager path={['endpoints', endpointId]} query={filters} next={page.next} reader={reader}>
             {text(page.complete || page.omitted ? 'deliveries.pager' : 'deliveries.pager_incomplete', { n: PAGE_ROWS })}{' '}
             {engine.recordsAttempts === 'all' && !page.omitted ? '' : text('portal.no_delivered')}

@@ -4,13 +4,13 @@ import { Moment } from '../parts/moment.tsx'
 import { Rail } from '../parts/rail.tsx'
 import { DeliveryStatus, holdOf } from '../parts/status.tsx'
 import type { Reader, Reads } from '../reader/reader.ts'
-import { LastResponse, nextAttempt } from './delivery-rows.tsx'
+import { LastResponse, nextAttempt } from './delivery-cells.tsx'
 import { listedAt } from './delivery-state.tsx'
 
 const RESPONSE: Readonly<Record<Reads, PlainKey>> = { operator: 'column.response', customer: 'portal.column_answer' }
 
 /** The deliveries of one endpoint. */
-export function DeliveryTable({
+export function EndpointDeliveries({
   rows,
   caption,
   reads,

@@ -36,8 +36,8 @@ export interface DurableEventQueueOptions {
    */
   slotsPerHost?: number | undefined
   /**
-   * Outcomes settled in one commit, for which the first waits 10 ms at most: 1–900. More make each delivery cheaper. A crash
-   * can duplicate at most this many deliveries plus twice `concurrency`. @default 192; on Postgres 128
+   * Outcomes settled in one commit: 1–900. The first waits for others for 10 ms, or twice as long as the last commit took, up
+   * to 50 ms. More make each delivery cheaper. A crash can duplicate at most this many deliveries plus twice `concurrency`. @default 192; on Postgres 128
    */
   settleBatch?: number | undefined
   /**

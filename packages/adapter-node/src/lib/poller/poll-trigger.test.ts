@@ -1,10 +1,11 @@
 import { enqueueEvents, newEventId } from '@keepsend/outbox'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { DurableEventQueue } from '../../index.ts'
 import { postgresRig } from '../../../test/postgres-rig.ts'
 import { startReceiver } from '../../../test/receiver.ts'
 import { PATIENCE_MS, rig, until } from '../../../test/rig.ts'
 import { startWorker } from '../../../test/worker.ts'
+import { PollTrigger } from './poll-trigger.ts'
 
 // Except in the last test the safety poll comes after a minute, longer than any test waits: a trigger caused each arrival.
 describe('the poller looks again', { timeout: PATIENCE_MS - 5000 }, () => {
@@ -129,5 +130,28 @@ describe('the poller looks again', { timeout: PATIENCE_MS - 5000 }, () => {
     await receiver.arrived(1)
     await until(() => rows().length === 0)
     expect(receiver.requests).toHaveLength(1)
+  })
+})
+
+describe('outcomes gather', () => {
+  it.for([
+    { tookMs: 0, forMs: 10 },
+    { tookMs: 4, forMs: 10 },
+    { tookMs: 15, forMs: 30 },
+    { tookMs: 400, forMs: 50 },
+  ])('for $forMs ms after a settle that took $tookMs', ({ tookMs, forMs }) => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const trigger = new PollTrigger(undefined, 60_000)
+    trigger.settleBegins()
+    vi.advanceTimersByTime(tookMs)
+    trigger.settleEnds()
+    trigger.gather()
+    vi.advanceTimersByTime(forMs - 1)
+    // A later outcome of the group does not prolong the wait.
+    trigger.gather()
+    expect(trigger.settleIsDue).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect(trigger.settleIsDue).toBe(true)
   })
 })

@@ -23,8 +23,6 @@ export interface PollerOptions extends Omit<InFlightOptions, 'hosts' | 'clock'> 
 
 const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 5000
-// How long the first outcome of a group waits for others, so that more outcomes share an fsync. No receiver notices 10 ms.
-const GROUP_MS = 10
 const NOTHING: Choice = { lanes: [], due: 0 }
 const LATE = 'lease nearly expired before delivery started (database or process stalled)'
 
@@ -91,7 +89,7 @@ export class Poller {
     if (!lane) this.#trigger.kick()
     else {
       this.#laneWatch.claimSoon(lane)
-      this.#trigger.settle(0)
+      this.#trigger.settle()
     }
   }
 
@@ -145,7 +143,7 @@ export class Poller {
         await delay(backoffMs, undefined, { signal: this.#ended.signal }).catch(() => undefined)
       }
       // Outcomes that arrived during the round, or were refused by it, triggered a settle before we waited: re-arm the timer.
-      if (this.#inFlight.finished.length > 0) this.#trigger.settle(GROUP_MS)
+      if (this.#inFlight.finished.length > 0) this.#trigger.gather()
     }
   }
 
@@ -163,9 +161,10 @@ export class Poller {
     const refills = this.#laneWatch.hintRefilled()
     const claim = refills || lanes.length + due > 0 ? { lanes, due, leaseMs: this.#options.leaseMs } : undefined
     if (finished.length === 0 && !claim) return false
-    this.#trigger.clearSettle()
+    this.#trigger.settleBegins()
     const beginBy = performance.now() + this.#beginWithinMs
     const { results, claimed, storageError } = await this.#engine.worker.settleEach(finished, { claim })
+    this.#trigger.settleEnds()
     // Unsettled outcomes stay finished and are retried; those whose row another session locks are retried later.
     const settled = results.filter(({ settle }) => settle !== 'unsettled' && settle !== 'locked')
     this.#inFlight.settled(settled.map((one) => one.finished))
@@ -198,7 +197,7 @@ export class Poller {
     this.#inFlight.park(one)
     const unpark = (): void => {
       this.#inFlight.unpark(one)
-      this.#trigger.settle(0)
+      this.#trigger.settle()
     }
     setTimeout(unpark, Math.max(WATCH_MS, retryAfterMs)).unref()
   }
@@ -222,7 +221,7 @@ export class Poller {
     clearTimeout(this.#slotTimer)
     this.#slotTimer = setTimeout(() => {
       this.#fillSlots()
-      if (this.#inFlight.releaseOverflow()) this.#trigger.settle(0)
+      if (this.#inFlight.releaseOverflow()) this.#trigger.settle()
     }, nextSlotTimeMs)
   }
 
@@ -230,7 +229,7 @@ export class Poller {
   #watchSlots(): void {
     if (this.#phase !== 'running' || this.#inFlight.claims.length === 0) return
     this.#fillSlots()
-    if (this.#inFlight.releaseOverflow() || (this.#laneWatch.isDue && this.#hasRoom)) this.#trigger.settle(0)
+    if (this.#inFlight.releaseOverflow() || (this.#laneWatch.isDue && this.#hasRoom)) this.#trigger.settle()
   }
 
   #start(inFlight: InFlightClaim): void {
@@ -239,7 +238,8 @@ export class Poller {
       if (!this.#inFlight.has(inFlight)) return
       this.#inFlight.finish(inFlight, outcome)
       this.#fillSlots()
-      this.#trigger.settle(this.#inFlight.groupIsReady ? 0 : GROUP_MS)
+      if (this.#inFlight.groupIsReady) this.#trigger.settle()
+      else this.#trigger.gather()
     })
   }
 

@@ -1,9 +1,8 @@
 import type { Dialect, Payload, Stored } from '../dialect.ts'
-import type { RowSource } from '../row-source.ts'
 import { type ClaimRecord, withKey } from '../record.ts'
 import type { ClaimRef } from '../row.ts'
 import { byId, eventRange } from '../row-id.ts'
-import { type SqlText, joined, raw, sqlText } from '../statement.ts'
+import { type SqlText, raw, sqlText } from '../statement.ts'
 import { CLAIM_STANDS, leaseSet } from '../transitions.ts'
 import { numbers, texts } from './array-params.ts'
 import { storeCopies } from './copies.ts'
@@ -11,6 +10,7 @@ import { lanes } from './lanes.ts'
 import { newestInLine, ofWorkspace } from './newest.ts'
 import { among, first, heldOf, inLane, inLine, pick, pickLanes } from './pick.ts'
 import { insertRecorded, storeRecorded } from './recorded-event.ts'
+import { rows } from './rows.ts'
 import { settleAndTake } from './settle-and-take.ts'
 
 /**
@@ -115,13 +115,6 @@ function storeShared({ eventId, payload }: Payload, _from: SqlText, moreThan: nu
     join: raw(''),
     id: raw('(select id from stored)'),
   }
-}
-
-function rows<Item>(alias: string, items: readonly Item[], columns: RowSource<Item>): SqlText {
-  const arrays = Object.values(columns).map((column) =>
-    column[0] === 'text' ? texts(items.map(column[1])) : numbers(items.map(column[1])),
-  )
-  return sqlText`unnest(${joined(arrays, ', ')}) as ${raw(alias)} (${raw(Object.keys(columns).join(', '))})`
 }
 
 /**

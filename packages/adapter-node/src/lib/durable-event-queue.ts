@@ -36,8 +36,9 @@ export interface DurableEventQueueOptions {
    */
   slotsPerHost?: number | undefined
   /**
-   * Outcomes settled in one commit: 1–900. The first waits for others for 10 ms, or twice as long as the last commit took, up
-   * to 50 ms. More make each delivery cheaper. A crash can duplicate at most this many deliveries plus twice `concurrency`. @default 192; on Postgres 128
+   * Outcomes that may wait for one commit: 1–900. It begins with a whole batch, on Postgres with half of one, or 10 ms after
+   * the first outcome; if the last commit took longer than 5 ms, twice as long after it, up to 50 ms. More make each
+   * delivery cheaper. A crash can duplicate at most this many deliveries plus twice `concurrency`. @default 192
    */
   settleBatch?: number | undefined
   /**
@@ -89,8 +90,13 @@ const pollers = (): WeakMap<OutboxDatabase, Set<Pick<Poller, 'kick'>>> =>
 export const DEFAULT_DRAIN_MS = 10_000
 
 // A commit of SQLite ends with an fsync, which the deliveries of a batch share: 36.3 µs each with 128, 33.7 with 192, 34.4
-// with 256 (measured side by side). On Postgres 192 gained nothing.
-const SETTLE_BATCH = { sqlite: 192, postgres: 128 } as const
+// with 256 (measured side by side).
+const SETTLE_BATCH = 192
+
+// While a server commits one half of a batch, the other half is sent. With whole batches the rows claimed ahead ran out, and
+// slots waited for Postgres: 4,990 deliveries a second to 100 endpoints with history instead of 6,770 (measured in turn).
+// SQLite commits within a tick of the event loop.
+const GROUPS_PER_BATCH = { sqlite: 1, postgres: 2 } as const
 
 /**
  * The queue on Node: its rows are the queue. A publish notifies the poller, which delivers all due rows, also those of other
@@ -104,7 +110,7 @@ const SETTLE_BATCH = { sqlite: 192, postgres: 128 } as const
  */
 export class DurableEventQueue implements EventQueue, AsyncDisposable {
   readonly rowsStart = 'now'
-  readonly #options: Resolved<Omit<DurableEventQueueOptions, 'db'>>
+  readonly #options: Resolved<Omit<DurableEventQueueOptions, 'db'>> & { groupSize: number }
   readonly #db: DurableEventQueueOptions['db']
   #running:
     | {
@@ -125,7 +131,7 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
       slotsPerWorkspace = Math.max(1, Math.floor(concurrency / 2)),
       slotsPerEndpoint = Math.max(1, Math.floor(concurrency / 4)),
       slotsPerHost = 64,
-      settleBatch = SETTLE_BATCH[db.dialect.name],
+      settleBatch = SETTLE_BATCH,
       leaseMs = DEFAULT_LEASE_MS,
       pollMs = 5000,
       maintenanceMs = 60_000,
@@ -140,7 +146,8 @@ export class DurableEventQueue implements EventQueue, AsyncDisposable {
     checkBounds('maintenanceMs', maintenanceMs, 1000, 3_600_000)
     this.#db = db
     const slots = { concurrency, slotsPerWorkspace, slotsPerEndpoint, slotsPerHost }
-    this.#options = { ...slots, settleBatch, leaseMs, pollMs, maintenanceMs }
+    const groupSize = Math.ceil(settleBatch / GROUPS_PER_BATCH[db.dialect.name])
+    this.#options = { ...slots, settleBatch, groupSize, leaseMs, pollMs, maintenanceMs }
   }
 
   /** A message with `outboxId` has its row: only kicks the poller. Otherwise inserts the rows first. */

@@ -8,10 +8,11 @@ import { InFlight } from './in-flight.ts'
 const DELIVERED: DeliveryOutcome = { kind: 'complete', httpStatus: 200 }
 
 /** Slots of which one endpoint may have all. */
-function createInFlight(concurrency: number, settleBatch: number): InFlight {
+function createInFlight(concurrency: number, settleBatch: number, groupSize = settleBatch): InFlight {
   return new InFlight({
     concurrency,
     settleBatch,
+    groupSize,
     slotsPerWorkspace: concurrency,
     slotsPerEndpoint: concurrency,
     hosts: new HostSlots(64),
@@ -87,6 +88,19 @@ describe('InFlight', () => {
     inFlight.settled(inFlight.finished)
     while (inFlight.running > 0) finishNext()
     expect(inFlight.groupIsReady).toBe(true)
+  })
+
+  it('settles a group that is smaller than a batch, while as many as a batch wait to be sent', () => {
+    const inFlight = createInFlight(2, 8, 4)
+    inFlight.add(claims(6))
+    const running = run(inFlight)
+    for (let done = 0; done < 4; done++) {
+      expect(inFlight.groupIsReady).toBe(false)
+      const next = running.shift()
+      if (next) inFlight.finish(next, DELIVERED)
+      running.push(...run(inFlight))
+    }
+    expect([inFlight.groupIsReady, inFlight.running, inFlight.room.rows]).toEqual([true, 2, 8])
   })
 
   it('releases the waiting claims of an endpoint together with the outcome that blocks it', () => {

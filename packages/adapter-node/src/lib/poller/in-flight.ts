@@ -13,8 +13,10 @@ export interface Finished extends FinishedDelivery {
 }
 
 export interface InFlightOptions extends LaneOptions {
-  /** Outcomes settled in one commit, at most. */
+  /** Outcomes settled in one commit, at most; and as many rows wait in memory to be sent. */
   settleBatch: number
+  /** Outcomes that are worth a commit, `settleBatch` at most. */
+  groupSize: number
 }
 
 const RELEASE: DeliveryOutcome = { kind: 'release' }
@@ -102,12 +104,12 @@ export class InFlight {
     return Math.max(0, Math.min(Math.ceil(concurrency / 4), concurrency - this.running))
   }
 
-  /** Enough outcomes for a commit: a full batch, half of `concurrency` when nothing waits to run, or any when nothing runs or some never ran. */
+  /** Enough outcomes for a commit: a full group, half of `concurrency` when nothing waits to run, or any when nothing runs or some never ran. */
   get groupIsReady(): boolean {
     const { finished, running } = this
-    const { concurrency, settleBatch } = this.#options
+    const { concurrency, groupSize } = this.#options
     if (finished.length === 0) return false
-    if (running === 0 || this.#skipped > 0 || finished.length >= settleBatch) return true
+    if (running === 0 || this.#skipped > 0 || finished.length >= groupSize) return true
     return finished.length * 2 >= concurrency && !this.lanes.hasRunnable
   }
 

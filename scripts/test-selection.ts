@@ -4,6 +4,12 @@ import { basename, dirname } from 'node:path'
 /** What a package has beside the quick tests on Node alone; see vitest.config.ts. */
 const KINDS = ['slow', 'on Postgres', 'in workerd'] as const
 
+/** The arguments with which vitest runs what is quick on Node alone, of every package. */
+export const quickArguments = KINDS.flatMap((kind) => ['--project', `!* ${kind}`])
+
+/** The same for all that {@link quickArguments} leaves out. */
+export const otherArguments = KINDS.flatMap((kind) => ['--project', `* ${kind}`])
+
 /**
  * The arguments with which vitest runs the named packages, files and patterns; or what is wrong with a name.
  *

@@ -1,5 +1,8 @@
-// `pnpm test`: every check that needs Node and npm alone, cheapest first, stopping at the first that fails. Ends with the
-// time of each.
+// `pnpm test`: format, lint, types, builds and the quick tests of every package, cheapest first, stopping at the first that
+// fails. Ends with the time of each.
+//
+// `pnpm test:databases` (`--databases`): the tests that this leaves out, also with Node and npm alone: the engine and the
+// contracts on Postgres, D1 and Queues in workerd, and what takes many seconds.
 //
 // `pnpm test <package | file | pattern> …`: the tests of these alone. A package is `outbox`, `engine`, … without what is
 // slow or needs a server; `pnpm test "engine slow"`, `pnpm test "outbox on Postgres"` and `pnpm test "outbox in workerd"`
@@ -11,7 +14,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { vitestArguments } from './test-selection.ts'
+import { otherArguments, quickArguments, vitestArguments } from './test-selection.ts'
 
 const { values, positionals } = readArguments()
 
@@ -19,6 +22,9 @@ const isBare = positionals.length === 0 && Object.keys(values).length === 0
 if (values.changed) {
   if (positionals.length > 0 || Object.keys(values).length > 1) refuse('--changed takes no other argument')
   runAll(checksOfChanges())
+} else if (values.databases) {
+  if (positionals.length > 0 || Object.keys(values).length > 1) refuse('--databases takes no other argument')
+  runAll([['tests on Postgres, in workerd, and slow ones', 'vitest', ['run', ...otherArguments]]])
 } else if (!isBare) {
   if (values.all && positionals.length === 0) refuse('--all needs the name of a package')
   const selection = vitestArguments(positionals, values)
@@ -35,7 +41,7 @@ if (values.changed) {
     ['unused code', 'knip', []],
     ['types of the tooling', 'tsc', ['-p', 'tsconfig.json']],
     ['types and builds', 'turbo', ['run', 'typecheck', 'build', '--output-logs=errors-only']],
-    ['tests', 'vitest', ['run']],
+    ['tests', 'vitest', ['run', ...quickArguments]],
   ])
 }
 
@@ -47,6 +53,7 @@ function readArguments() {
         all: { type: 'boolean' },
         watch: { type: 'boolean' },
         changed: { type: 'boolean' },
+        databases: { type: 'boolean' },
         testNamePattern: { type: 'string', short: 't' },
         update: { type: 'boolean', short: 'u' },
       },

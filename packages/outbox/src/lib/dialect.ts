@@ -2,6 +2,7 @@ import type { LaneShare, LookOptions } from './lane-ref.ts'
 import type { Resolved } from './options.ts'
 import type { EventRecord } from './event-record.ts'
 import type { ClaimRecord } from './record.ts'
+import type { ClaimRecords } from './records.ts'
 import type { RowSource } from './row-source.ts'
 import type { ClaimRef } from './row.ts'
 import type { DialectName, SqlText } from './statement.ts'
@@ -137,12 +138,8 @@ export interface Dialect {
   newestInLine(options: NewestInLine): SqlText
   /** `with recursive …`, whose last table `lane (w, e)` has the lanes with rows; see {@link LookOptions}. */
   lanes(options: Resolved<LookOptions>): SqlText
-  /**
-   * Deletes the rows of these claims; returns the ids whose claims were current.
-   *
-   * @param also further columns to return
-   */
-  deleteClaims(refs: readonly ClaimRef[], also?: SqlText): SqlText
+  /** Deletes the rows of these claims; returns the ids whose claims were current. */
+  deleteClaims(refs: readonly ClaimRef[]): SqlText
   /** Inserts a row for each item whose claim is current: see {@link ClaimRecord}. */
   recordClaims<Item extends ClaimRef>(items: readonly Item[], record: ClaimRecord<Item>): SqlText[]
   /** Extends leases, never shortens them; returns the ids whose claims are current. */
@@ -152,14 +149,24 @@ export interface Dialect {
    * were taken, and `lostId` for each claim that was no longer current. Without it, they are two statements of one
    * transaction.
    *
-   * @param recording an insert that reads the table `settled`
+   * @param settling the settle of these claims; with `records`, that of a delete
    */
   settleAndTake?(
     settling: SqlText,
     refs: readonly ClaimRef[],
     how: TakeOptions,
-    recording: SqlText | undefined,
+    records: ClaimRecords | undefined,
   ): SqlText
+}
+
+/** The parts of a statement that deletes claims and inserts a record for each of them that has an item. */
+export interface SettledRecords {
+  /** The table `claim`: `claim_id`, `claim_gen` and the values of the item. */
+  claims: SqlText
+  /** Further columns that the delete returns. */
+  returning: SqlText
+  /** The insert, from the table of what the delete returned. */
+  insert: (settled: string) => SqlText
 }
 
 /** Which rows in line to read, newest first. */

@@ -1,27 +1,53 @@
-import type { Dialect } from './dialect.ts'
-import { type ClaimRecord, type ClaimSource, withKey } from './record.ts'
+import type { Dialect, SettledRecords } from './dialect.ts'
+import { type ClaimRecord, RECORDED, withKey } from './record.ts'
+import type { RowSource } from './row-source.ts'
+import { byId } from './row-id.ts'
 import type { ClaimRef } from './row.ts'
-import { type SqlText, raw, sqlText } from './statement.ts'
+import { type SqlText, joined, raw, sqlText } from './statement.ts'
 
 /** The items of one settle; made by {@link recordsOf}. */
 export interface ClaimRecords {
   /** The statements to commit with the settle, before it. */
   before(dialect: Pick<Dialect, 'recordClaims'>): SqlText[]
-  /** The same as part of the statement that settles, from the table of the rows that it has settled. */
-  within(dialect: Pick<Dialect, 'rows'>, settled: string): SqlText
+  /** The same as part of the statement that deletes these claims. */
+  within(dialect: Pick<Dialect, 'rows'>, refs: readonly ClaimRef[]): SettledRecords
 }
 
 export function recordsOf<Item extends ClaimRef>(items: readonly Item[], record: ClaimRecord<Item>): ClaimRecords {
   return {
     before: (dialect) => dialect.recordClaims(items, record),
-    within: ({ rows }, settled) => record.insert(settledSource(rows('item', items, withKey(record.columns)), settled)),
+    within({ rows }, refs) {
+      const itemOf = new Map(items.map((item) => [item.id, item]))
+      // By key, so that statements that lock the same rows lock them in the same order.
+      const claims = refs.toSorted(byId).map(({ id, gen }) => ({ id, gen, item: itemOf.get(id) }))
+      const source = { ...ifRecorded(record.columns), is_recorded: IS_RECORDED }
+      const columns = Object.keys(source).map((name) => raw(`claim.${name}`))
+      return {
+        claims: rows('claim', claims, withKey(source)),
+        returning: sqlText`, ${RECORDED}, ${joined(columns, ', ')}`,
+        insert: (settled) =>
+          record.insert({
+            from: sqlText`${raw(settled)} as claim where claim.is_recorded = 1`,
+            value: (column) => raw(`claim.${column}`),
+            place: raw('0'),
+          }),
+      }
+    },
   }
 }
 
-function settledSource(items: SqlText, settled: string): ClaimSource {
-  return {
-    from: sqlText`${raw(settled)} as claim join ${items} on item.claim_id = claim.id`,
-    value: (column) => raw(`item.${column}`),
-    place: raw('0'),
-  }
+/** A claim, and its item if it has one. */
+interface MayBeRecorded<Item> extends ClaimRef {
+  item: Item | undefined
+}
+
+const IS_RECORDED = ['integer', ({ item }: MayBeRecorded<unknown>) => Number(item !== undefined)] as const
+
+function ifRecorded<Item>(columns: RowSource<Item>): RowSource<MayBeRecorded<Item>> {
+  return Object.fromEntries(
+    Object.entries(columns).map(([name, column]) => {
+      if (column[0] === 'text') return [name, ['text', ({ item }) => (item === undefined ? null : column[1](item))]]
+      return [name, ['integer', ({ item }) => (item === undefined ? null : column[1](item))]]
+    }),
+  )
 }

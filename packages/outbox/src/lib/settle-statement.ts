@@ -24,13 +24,9 @@ interface Move extends ClaimRef {
 
 /**
  * The one or two statements that settle these outcomes, whatever their number: a delete for those that complete, an
- * update for all others. Each returns the ids of the claims that were current, and the delete the columns of `also`.
+ * update for all others. Each returns the ids of the claims that were current.
  */
-export function settleStatements(
-  dialect: Dialect,
-  outcomes: readonly Outcome[],
-  { now, also }: { now: number | undefined; also?: SqlText | undefined },
-): SqlText[] {
+export function settleStatements(dialect: Dialect, outcomes: readonly Outcome[], now: number | undefined): SqlText[] {
   const deleted: ClaimRef[] = []
   const moves: Move[] = []
   for (const outcome of outcomes) {
@@ -38,7 +34,7 @@ export function settleStatements(
     else moves.push(moveOf(outcome))
   }
   const statements: SqlText[] = []
-  if (deleted.length > 0) statements.push(dialect.deleteClaims(deleted, also))
+  if (deleted.length > 0) statements.push(dialect.deleteClaims(deleted))
   if (moves.length > 0) statements.push(moveStatement(dialect, moves, now))
   return statements
 }

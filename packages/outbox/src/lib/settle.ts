@@ -3,11 +3,10 @@ import type { OptionNames } from './options.ts'
 import { checkNames } from './errors.ts'
 import { type ClaimOptions, type ClaimResult, addClaim, readClaimed, takesOf } from './claim.ts'
 import type { OutboxDatabase } from './database.ts'
-import { RECORDED } from './record.ts'
 import type { ClaimRecords } from './records.ts'
 import type { ClaimRef, SettleStatus } from './row.ts'
 import { settleStatements } from './settle-statement.ts'
-import { type SqlText, sqlText } from './statement.ts'
+import type { SqlText } from './statement.ts'
 import { Transaction } from './transaction.ts'
 
 export interface SettleOptions {
@@ -87,7 +86,7 @@ export async function settleEvents(
 ): Promise<SettleResult> {
   checkNames('settleEvents', SETTLE_OPTIONS, options)
   const { claim, records } = options
-  const settles = statementsOf(db, outcomes, options)
+  const settles = settleStatements(db.dialect, outcomes, options.now)
   const [only, ...others] = settles
   // A claim can never take rows that were deleted or failed here, so both can be one statement, if the database
   // has one.
@@ -98,8 +97,7 @@ export async function settleEvents(
   const isOne = isFinal && others.length === 0 && otherTakes.length === 0 && (isDelete || !records)
   if (only && take && isOne && db.dialect.settleAndTake) {
     const refs = outcomes.map((outcome) => outcome.claim)
-    const recording = records?.within(db.dialect, 'settled')
-    const { rows } = await db.run(db.dialect.settleAndTake(only, refs, take, recording))
+    const { rows } = await db.run(db.dialect.settleAndTake(only, refs, take, records))
     return {
       lost: rows.flatMap(({ lostId }) => (typeof lostId === 'string' ? [lostId] : [])),
       claimed: readClaimed(rows.flatMap(({ lostId, ...row }) => (lostId === null ? [row] : []))),
@@ -125,16 +123,7 @@ export function addSettle(
   outcomes: readonly Outcome[],
   options: Omit<SettleOptions, 'claim' | 'records'> = {},
 ): () => string[] {
-  return addStatements(transaction, statementsOf(db, outcomes, options), outcomes)
-}
-
-function statementsOf(
-  { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  outcomes: readonly Outcome[],
-  { now, records }: SettleOptions,
-): SqlText[] {
-  const also = records && sqlText`, ${RECORDED}`
-  return settleStatements(dialect, outcomes, { now, also })
+  return addStatements(transaction, settleStatements(db.dialect, outcomes, options.now), outcomes)
 }
 
 function addStatements(

@@ -11,7 +11,7 @@ import { newestInLine, ofWorkspace } from './newest.ts'
 import { among, first, heldOf, inLane, inLine, pick, pickLanes } from './pick.ts'
 import { insertRecorded, storeRecorded } from './recorded-event.ts'
 import { rows } from './rows.ts'
-import { settleAndTake } from './settle-and-take.ts'
+import { deleteClaims, settleAndTake } from './settle-and-take.ts'
 
 /**
  * Postgres. No statement waits for a lock out of key order: picks skip locked rows, and a settle has the only claim of
@@ -57,8 +57,7 @@ export const postgresDialect: Dialect = {
   ofWorkspace,
   newestInLine,
   lanes,
-  deleteClaims: (refs, also = raw('')) => sqlText`
-    delete from pending_events using (${claims(refs)}) as claim where ${CLAIM_STANDS} returning id${also}`,
+  deleteClaims: (refs) => deleteClaims(sqlText`(${claims(refs)}) as claim`),
   recordClaims,
   extend,
   settleAndTake: (...settle) => settleAndTake(postgresDialect, ...settle),

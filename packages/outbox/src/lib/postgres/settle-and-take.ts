@@ -1,8 +1,10 @@
 import type { Dialect } from '../dialect.ts'
+import type { ClaimRecords } from '../records.ts'
 import type { ClaimRef } from '../row.ts'
 import { type SqlText, raw, sqlText } from '../statement.ts'
 import { pickToTake, takeUpdate } from '../take.ts'
 import type { TakeOptions } from '../take-options.ts'
+import { CLAIM_STANDS } from '../transitions.ts'
 import { pick, pickLanes } from './pick.ts'
 
 /**
@@ -15,8 +17,9 @@ export function settleAndTake(
   settling: SqlText,
   refs: readonly ClaimRef[],
   how: TakeOptions,
-  recording: SqlText | undefined,
+  records: ClaimRecords | undefined,
 ): SqlText {
+  const recorded = records?.within(dialect, refs)
   const notSettled = raw('<> all (array(select id from settled))')
   const unless = sqlText`and id ${notSettled}`
   const picked = pickToTake(
@@ -28,10 +31,16 @@ export function settleAndTake(
     how,
   )
   return sqlText`
-    with settled as (${settling}),
-    ${recording ? sqlText`recorded as (${recording}),` : raw('')}
+    with settled as (${recorded ? deleteClaims(recorded.claims, recorded.returning) : settling}),
+    ${recorded ? sqlText`recorded as (${recorded.insert('settled')}),` : raw('')}
     lost as (select claim_id as "lostId" from (${dialect.claims(refs)}) as claim where claim_id ${notSettled}),
     ${picked.cte},
     taken as (${takeUpdate(dialect, how, picked.where)})
     select * from taken full join lost on false`
+}
+
+/** @param claims the table `claim` */
+export function deleteClaims(claims: SqlText, returning = raw('')): SqlText {
+  return sqlText`
+    delete from pending_events using ${claims} where ${CLAIM_STANDS} returning id${returning}`
 }

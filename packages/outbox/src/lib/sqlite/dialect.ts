@@ -55,8 +55,8 @@ export const sqliteDialect: Dialect = {
   ofWorkspace,
   newestInLine,
   lanes,
-  deleteClaims: (refs, also = NOTHING) => sqlText`
-    delete from pending_events where (id, gen) in (${claims(refs)}) and status = 'pending' returning id${also}`,
+  deleteClaims: (refs) => sqlText`
+    delete from pending_events where (id, gen) in (${claims(refs)}) and status = 'pending' returning id`,
   recordClaims,
   extend: (refs, leaseMs, now) => sqlText`
     update pending_events set ${leaseSet(sqliteDialect, leaseMs, now)}

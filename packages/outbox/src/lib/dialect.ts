@@ -2,7 +2,6 @@ import type { LaneShare, LookOptions } from './lane-ref.ts'
 import type { Resolved } from './options.ts'
 import type { EventRecord } from './event-record.ts'
 import type { ClaimRecord } from './record.ts'
-import type { ClaimRecords } from './records.ts'
 import type { RowSource } from './row-source.ts'
 import type { ClaimRef } from './row.ts'
 import type { DialectName, SqlText } from './statement.ts'
@@ -149,13 +148,14 @@ export interface Dialect {
    * were taken, and `lostId` for each claim that was no longer current. Without it, they are two statements of one
    * transaction.
    *
-   * @param settling the settle of these claims; with `records`, that of a delete
+   * @param settling the settle of these claims
+   * @param recorded replaces it by a delete that records them
    */
   settleAndTake?(
     settling: SqlText,
     refs: readonly ClaimRef[],
     how: TakeOptions,
-    records: ClaimRecords | undefined,
+    recorded: SettledRecords | undefined,
   ): SqlText
 }
 

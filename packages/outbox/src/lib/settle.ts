@@ -97,7 +97,8 @@ export async function settleEvents(
   const isOne = isFinal && others.length === 0 && otherTakes.length === 0 && (isDelete || !records)
   if (only && take && isOne && db.dialect.settleAndTake) {
     const refs = outcomes.map((outcome) => outcome.claim)
-    const { rows } = await db.run(db.dialect.settleAndTake(only, refs, take, records))
+    const recorded = records?.within(db.dialect, refs)
+    const { rows } = await db.run(db.dialect.settleAndTake(only, refs, take, recorded))
     return {
       lost: rows.flatMap(({ lostId }) => (typeof lostId === 'string' ? [lostId] : [])),
       claimed: readClaimed(rows.flatMap(({ lostId, ...row }) => (lostId === null ? [row] : []))),

@@ -1,5 +1,4 @@
-import type { Dialect } from '../dialect.ts'
-import type { ClaimRecords } from '../records.ts'
+import type { Dialect, SettledRecords } from '../dialect.ts'
 import type { ClaimRef } from '../row.ts'
 import { type SqlText, raw, sqlText } from '../statement.ts'
 import { pickToTake, takeUpdate } from '../take.ts'
@@ -17,9 +16,8 @@ export function settleAndTake(
   settling: SqlText,
   refs: readonly ClaimRef[],
   how: TakeOptions,
-  records: ClaimRecords | undefined,
+  recorded: SettledRecords | undefined,
 ): SqlText {
-  const recorded = records?.within(dialect, refs)
   const notSettled = raw('<> all (array(select id from settled))')
   const unless = sqlText`and id ${notSettled}`
   const picked = pickToTake(

@@ -83,6 +83,7 @@ export class PollTrigger {
     this.#clearSettle()
   }
 
+  /** The next group gathers for a time that fits how long this settle took. */
   settleEnds(): void {
     const tookMs = performance.now() - this.#settleBegan
     this.#gatherMs = Math.max(MIN_GATHER_MS, Math.min(MAX_GATHER_MS, 2 * tookMs))

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { vitestArguments } from '../scripts/test-selection.ts'
+import { otherArguments, quickArguments, vitestArguments } from '../scripts/test-selection.ts'
 
 it.each([
   [['outbox'], ['--project', 'outbox']],
@@ -36,3 +36,8 @@ it.each(['nonsense', 'story-cloudflare', 'outbox on MySQL', 'packages/outbox/src
     )
   },
 )
+
+it('pnpm test:databases runs exactly what pnpm test leaves out', () => {
+  expect(otherArguments).toContain('* on Postgres')
+  expect(quickArguments).toEqual(otherArguments.map((argument) => argument.replace(/^\*/, '!*')))
+})

@@ -36,9 +36,9 @@ export interface DurableEventQueueOptions {
    */
   slotsPerHost?: number | undefined
   /**
-   * Outcomes that may wait for one commit: 1–900. It begins with a whole batch, on Postgres with half of one, or 10 ms after
-   * the first outcome; if the last commit took longer than 5 ms, twice as long after it, up to 50 ms. More make each
-   * delivery cheaper. A crash can duplicate at most this many deliveries plus twice `concurrency`. @default 192
+   * Outcomes settled in one commit: 1–900. The commit begins when a batch is full, on Postgres when it is half full, and at the
+   * latest 10 ms after its first outcome, or twice the time of the last commit if that is longer, up to 50 ms. A larger batch
+   * makes each delivery cheaper. A crash can duplicate at most this many deliveries plus twice `concurrency`. @default 192
    */
   settleBatch?: number | undefined
   /**

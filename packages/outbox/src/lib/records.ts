@@ -17,9 +17,9 @@ export function recordsOf<Item extends ClaimRef>(items: readonly Item[], record:
   return {
     before: (dialect) => dialect.recordClaims(items, record),
     within({ rows }, refs) {
-      const itemOf = new Map(items.map((item) => [item.id, item]))
+      const itemOf = new Map(items.map((item) => [keyOf(item), item]))
       // By key, so that statements that lock the same rows lock them in the same order.
-      const claims = refs.toSorted(byId).map(({ id, gen }) => ({ id, gen, item: itemOf.get(id) }))
+      const claims = refs.toSorted(byId).map(({ id, gen }) => ({ id, gen, item: itemOf.get(keyOf({ id, gen })) }))
       const source = { ...ifRecorded(record.columns), is_recorded: IS_RECORDED }
       const columns = Object.keys(source).map((name) => raw(`claim.${name}`))
       return {
@@ -34,6 +34,11 @@ export function recordsOf<Item extends ClaimRef>(items: readonly Item[], record:
       }
     },
   }
+}
+
+/** With `gen`: a process whose lease expired may settle two claims of one row together. */
+function keyOf({ id, gen }: ClaimRef): string {
+  return `${gen} ${id}`
 }
 
 /** A claim, and its item if it has one. */

@@ -55,6 +55,11 @@ export interface Dialect {
    */
   readonly clockBeside: { now: SqlText; from: SqlText }
   /**
+   * The clock for a `select` from a table whose rows the statement has locked: the time when it is read. On Postgres the clock of a
+   * statement is that of its start, which may have been long before the lock.
+   */
+  readonly clockAfterLock: SqlText
+  /**
    * Follows `with … as`, for a table whose expressions are read more than once. Postgres plans them once; SQLite takes
    * longer over such a table than over the expressions, but binds each of its parameters once.
    */

@@ -66,21 +66,27 @@ export function createPermits(db: OutboxDatabase, now?: () => number): Permits {
  * slot times. Unused capacity does not accumulate while the endpoint is idle. Returns a permit for each request, in order.
  */
 async function drawPermits(db: OutboxDatabase, endpointId: string, count: number, time?: number): Promise<Permit[]> {
-  const { least, greatest } = db.dialect
-  const now = sqlText`(${clock(time)} * 1000)`
+  const { least, greatest, clockAfterLock } = db.dialect
   const { second, minute, hour } = PERIOD_US
+  const now = sqlText`(${time === undefined ? clockAfterLock : clock(time)} * 1000)`
   const interval = raw(
     `((case rate_period when 'hour' then ${hour} when 'minute' then ${minute} else ${second} end) / rate_limit)`,
   )
   // A draw never leaves a later slot time than this. If one is stored, the clock was ahead, or the limit was lower then.
-  const latest = sqlText`${now} + ${HORIZON_US} + ${interval}`
-  const next = sqlText`${greatest}(${now}, ${least}(rate_next_us, ${latest}))`
-  const withinHorizon = sqlText`((${now} + ${HORIZON_US} - ${next}) / ${interval} + 1)`
-  const granted = sqlText`case when ${next} > ${now} + ${HORIZON_US} then 0
-    else ${least}(${withinHorizon}, ${raw(String(count))}) end`
+  const latest = sqlText`now + ${HORIZON_US} + apart`
+  const next = sqlText`${greatest}(now, ${least}(stored, ${latest}))`
+  const granted = sqlText`case when ${next} > now + ${HORIZON_US} then 0
+    else ${least}((now + ${HORIZON_US} - ${next}) / apart + 1, ${raw(String(count))}) end`
+  // The clock is read once the row is locked. At the start of the statement, a draw that then waited for another would take slot
+  // times that the other had granted, and store an earlier one.
   const { rows } = await db.run(sqlText`
-    update keepsend_endpoints set rate_granted = ${granted}, rate_next_us = ${next} + (${granted}) * ${interval}
-    where id = ${endpointId} and rate_limit is not null
+    with locked as materialized (
+      select id as drawn_id, rate_next_us as stored, ${interval} as apart from keepsend_endpoints as endpoint
+      where id = ${endpointId} and rate_limit is not null ${db.dialect.lock('wait', 'endpoint')}),
+    drawn as materialized (
+      select drawn_id, stored, apart, ${now} as now from locked)
+    update keepsend_endpoints set rate_granted = ${granted}, rate_next_us = ${next} + (${granted}) * apart
+    from drawn where id = drawn_id
     returning rate_granted as "granted", ${interval} as "interval", rate_next_us as "next", ${now} as "now"`)
   const [row] = rows
   // The endpoint was deleted, or has no limit any more: nothing to wait for.

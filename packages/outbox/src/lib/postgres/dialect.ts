@@ -31,6 +31,7 @@ export const postgresDialect: Dialect = {
   lock: (how, table) =>
     raw(`${how === 'share' ? 'for share' : 'for update'} of ${table}${how === 'pick' ? ' skip locked' : ''}`),
   clockBeside: { now: raw('keepsend_clock.ms'), from: raw('keepsend_clock, ') },
+  clockAfterLock: raw('cast(floor(extract(epoch from clock_timestamp()) * 1000) as bigint)'),
   reused: raw('materialized'),
   inlinesLong: true,
   isBilled: false,

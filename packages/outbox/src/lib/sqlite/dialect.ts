@@ -26,6 +26,7 @@ export const sqliteDialect: Dialect = {
   among: (found) => sqlText`in (${found})`,
   lock: () => NOTHING,
   clockBeside: { now: clock(), from: NOTHING },
+  clockAfterLock: clock(),
   reused: raw('not materialized'),
   inlinesLong: false,
   isBilled: false,

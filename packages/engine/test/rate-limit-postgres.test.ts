@@ -1,0 +1,46 @@
+// A draw of permits that waits for the row of its endpoint, which another session has locked.
+import pg from 'pg'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { createPermits } from '../src/lib/backlog/rate-limit.ts'
+import { openPostgres } from './database.ts'
+import { rig } from './rig.ts'
+
+const INTERVAL_US = 10_125
+const NOW_US = 'cast(floor(extract(epoch from clock_timestamp()) * 1000) as bigint) * 1000'
+
+it.each([
+  ['the last draw took every slot time within reach', 250_000 + INTERVAL_US],
+  ['nothing was drawn', undefined],
+])('grants slot times after those of others, counted from the end of the wait: %s', async (_name, drawnUs) => {
+  const { url, ...on } = await openPostgres()
+  const made = await rig({ on })
+  const { id } = await made.addEndpoint({ rateLimit: 100 })
+  const other = new pg.Client({ connectionString: url })
+  onTestFinished(() => other.end())
+  await other.connect()
+  const ask = async (text: string) => Number((await other.query<{ found: string }>(text)).rows[0]?.found)
+  await other.query('begin')
+  await other.query(`select from keepsend_endpoints where id = '${id}' for update`)
+
+  const permits = createPermits(made.db)
+  const taken = Promise.all([permits.take(id), permits.take(id)])
+  await vi.waitFor(async () =>
+    expect(
+      await ask(
+        `select count(distinct pid) as "found" from pg_locks where not granted and pg_backend_pid() = any (pg_blocking_pids(pid))`,
+      ),
+    ).toBe(1),
+  )
+  // Longer than a permit is granted ahead.
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  if (drawnUs !== undefined) await other.query(`update keepsend_endpoints set rate_next_us = ${NOW_US} + ${drawnUs}`)
+  const [before, releasedAt] = [
+    await ask('select rate_next_us as "found" from keepsend_endpoints'),
+    await ask(`select ${NOW_US} as "found"`),
+  ]
+  await other.query('commit')
+
+  const granted = (await taken).filter(({ kind }) => kind === 'granted').length
+  const first = (await ask('select rate_next_us as "found" from keepsend_endpoints')) - granted * INTERVAL_US
+  expect(first).toBeGreaterThanOrEqual(Math.max(before, releasedAt))
+})

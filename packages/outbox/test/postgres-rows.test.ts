@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { rows } from '../src/lib/postgres/rows.ts'
-import { sqlText } from '../src/lib/statement.ts'
-import { open } from './postgres.ts'
+import { numbers, texts } from '../src/lib/postgres/array-params.ts'
+import { rows, tableOfItems } from '../src/lib/postgres/rows.ts'
+import { type SqlText, joined, raw, sqlText } from '../src/lib/statement.ts'
+import { DRIVER_NAMES, open } from './postgres.ts'
 
 interface Item {
   name: string
@@ -43,12 +44,49 @@ describe('items as a table, on Postgres', () => {
 
   it('binds a shared value once', () => {
     const { params } = rows('item', named(16, { note: 'a', size: null }), SOURCE)
-    expect(params).toEqual([
-      'a',
-      null,
-      `{${named(16, { note: 'a', size: 1 })
-        .map(({ name }) => `"${name}"`)
-        .join(',')}}`,
-    ])
+    const names = named(16, { note: 'a', size: 1 }).map(({ name }) => name)
+    expect(params).toEqual(['a', null, names.join(',')])
+  })
+
+  it.for([
+    { what: 'shares some values', items: named(40, { note: 'a', size: null }), columns: ['name'] },
+    {
+      what: 'shares all',
+      items: Array.from({ length: 40 }, () => ({ name: 'x', note: null, size: 7 })),
+      columns: ['name', 'note', 'size'],
+    },
+    { what: 'is short', items: named(2, { note: 'a', size: 1 }), columns: ['name', 'note', 'size'] },
+  ])('has constants beside it for what its items share: one that $what', async ({ items, columns }) => {
+    const { db } = await open('pg', { migrated: false })
+    const table = tableOfItems('item', items, SOURCE)
+    expect(table.columns).toEqual(columns)
+    const values = ['name', 'note', 'size'].map((name) => sqlText`${table.value(name)} as ${raw(name)}`)
+    expect((await db.run<Item>(sqlText`select ${joined(values, ', ')} from ${table.from}`)).rows).toEqual(items)
+  })
+})
+
+describe.each(DRIVER_NAMES)('a list as one parameter, by %s', (driver) => {
+  it('has the same values in the same order, whatever they contain', async () => {
+    const { db } = await open(driver, { migrated: false })
+    const read = async (list: SqlText) =>
+      (await db.run(sqlText`select value from unnest(${list}) as listed (value)`)).rows
+    for (const list of [
+      [],
+      [''],
+      ['', ''],
+      ['a'],
+      ['a', '', 'null', 'NULL'],
+      [null],
+      ['a', null],
+      ['a,b', 'c'],
+      [',', ''],
+      ['{"a":[1]}', '{x}', '"', '\\', "'", '?', '$1'],
+      [' a ', '\n', 'é', '\u{1f600}'],
+    ]) {
+      expect([list, await read(texts(list))]).toEqual([list, list.map((value) => ({ value }))])
+    }
+    for (const list of [[], [null], [0], [null, 1, -2, null, Number.MAX_SAFE_INTEGER]]) {
+      expect([list, await read(numbers(list))]).toEqual([list, list.map((value) => ({ value }))])
+    }
   })
 })

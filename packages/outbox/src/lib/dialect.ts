@@ -2,7 +2,7 @@ import type { LaneShare, LookOptions } from './lane-ref.ts'
 import type { Resolved } from './options.ts'
 import type { EventRecord } from './event-record.ts'
 import type { ClaimRecord } from './record.ts'
-import type { RowSource } from './row-source.ts'
+import type { RowSource, TableOfItems } from './row-source.ts'
 import type { ClaimRef } from './row.ts'
 import type { DialectName, SqlText } from './statement.ts'
 import type { TakeOptions } from './take-options.ts'
@@ -153,20 +153,20 @@ export interface Dialect {
    * were taken, and `lostId` for each claim that was no longer current. Without it, they are two statements of one
    * transaction.
    *
-   * @param settling the settle of these claims
-   * @param recorded replaces it by a delete that records them
+   * @param settling the settle of these claims; undefined: they are deleted
+   * @param records records claims that are deleted
    */
   settleAndTake?(
-    settling: SqlText,
+    settling: SqlText | undefined,
     refs: readonly ClaimRef[],
     how: TakeOptions,
-    recorded: SettledRecords | undefined,
+    records: ((table: TableOfItems) => SettledRecords) | undefined,
   ): SqlText
 }
 
 /** The parts of a statement that deletes claims and inserts a record for each of them that has an item. */
 export interface SettledRecords {
-  /** The table `claim`: `claim_id`, `claim_gen` and the values of the item. */
+  /** A `select` of `claim_id`, `claim_gen`, and the values of the items that they do not share. */
   claims: SqlText
   /** Further columns that the delete returns. */
   returning: SqlText

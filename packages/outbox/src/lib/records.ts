@@ -1,6 +1,6 @@
 import type { Dialect, SettledRecords } from './dialect.ts'
 import { type ClaimRecord, RECORDED, withKey } from './record.ts'
-import type { RowSource } from './row-source.ts'
+import type { RowSource, TableOfItems } from './row-source.ts'
 import { byId } from './row-id.ts'
 import type { ClaimRef } from './row.ts'
 import { type SqlText, joined, raw, sqlText } from './statement.ts'
@@ -10,25 +10,24 @@ export interface ClaimRecords {
   /** The statements to commit with the settle, before it. */
   before(dialect: Pick<Dialect, 'recordClaims'>): SqlText[]
   /** The same as part of the statement that deletes these claims. */
-  within(dialect: Pick<Dialect, 'rows'>, refs: readonly ClaimRef[]): SettledRecords
+  within(table: TableOfItems, refs: readonly ClaimRef[]): SettledRecords
 }
 
 export function recordsOf<Item extends ClaimRef>(items: readonly Item[], record: ClaimRecord<Item>): ClaimRecords {
   return {
     before: (dialect) => dialect.recordClaims(items, record),
-    within({ rows }, refs) {
-      const itemOf = new Map(items.map((item) => [keyOf(item), item]))
-      // By key, so that statements that lock the same rows lock them in the same order.
-      const claims = refs.toSorted(byId).map(({ id, gen }) => ({ id, gen, item: itemOf.get(keyOf({ id, gen })) }))
+    within(table, refs) {
       const source = { ...ifRecorded(record.columns), is_recorded: IS_RECORDED }
-      const columns = Object.keys(source).map((name) => raw(`claim.${name}`))
+      const { from, columns, value } = table('claim', withItems(refs, items), withKey(source))
+      const ofItems = columns.filter((name) => name in source).map((name) => raw(`claim.${name}`))
+      const key = sqlText`${value('claim_id')} as claim_id, ${value('claim_gen')} as claim_gen`
       return {
-        claims: rows('claim', claims, withKey(source)),
-        returning: sqlText`, ${RECORDED}, ${joined(columns, ', ')}`,
+        claims: sqlText`select ${joined([key, ...ofItems], ', ')} from ${from}`,
+        returning: sqlText`, ${joined([RECORDED, ...ofItems], ', ')}`,
         insert: (settled) =>
           record.insert({
-            from: sqlText`${raw(settled)} as claim where claim.is_recorded = 1`,
-            value: (column) => raw(`claim.${column}`),
+            from: sqlText`${raw(settled)} as claim where ${value('is_recorded')} = 1`,
+            value,
             place: raw('0'),
           }),
       }
@@ -36,9 +35,21 @@ export function recordsOf<Item extends ClaimRef>(items: readonly Item[], record:
   }
 }
 
+/** By key, so that statements that lock the same rows lock them in the same order. */
+function withItems<Item extends ClaimRef>(refs: readonly ClaimRef[], items: readonly Item[]): MayBeRecorded<Item>[] {
+  const inOrder = items.toSorted(byClaim)
+  let next = 0
+  return refs.toSorted(byClaim).map(({ id, gen }) => {
+    const item = inOrder[next]
+    if (item?.id !== id || item.gen !== gen) return { id, gen, item: undefined }
+    next++
+    return { id, gen, item }
+  })
+}
+
 /** With `gen`: a process whose lease expired may settle two claims of one row together. */
-function keyOf({ id, gen }: ClaimRef): string {
-  return `${gen} ${id}`
+function byClaim(one: ClaimRef, other: ClaimRef): number {
+  return byId(one, other) || one.gen - other.gen
 }
 
 /** A claim, and its item if it has one. */

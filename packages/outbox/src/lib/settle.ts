@@ -5,6 +5,7 @@ import { type ClaimOptions, type ClaimResult, addClaim, readClaimed, takesOf } f
 import type { OutboxDatabase } from './database.ts'
 import type { ClaimRecords } from './records.ts'
 import type { ClaimRef, SettleStatus } from './row.ts'
+import type { TableOfItems } from './row-source.ts'
 import { settleStatements } from './settle-statement.ts'
 import type { SqlText } from './statement.ts'
 import { Transaction } from './transaction.ts'
@@ -97,8 +98,8 @@ export async function settleEvents(
   const isOne = isFinal && others.length === 0 && otherTakes.length === 0 && (isDelete || !records)
   if (only && take && isOne && db.dialect.settleAndTake) {
     const refs = outcomes.map((outcome) => outcome.claim)
-    const recorded = records?.within(db.dialect, refs)
-    const { rows } = await db.run(db.dialect.settleAndTake(only, refs, take, recorded))
+    const recorded = records && ((table: TableOfItems) => records.within(table, refs))
+    const { rows } = await db.run(db.dialect.settleAndTake(isDelete ? undefined : only, refs, take, recorded))
     return {
       lost: rows.flatMap(({ lostId }) => (typeof lostId === 'string' ? [lostId] : [])),
       claimed: readClaimed(rows.flatMap(({ lostId, ...row }) => (lostId === null ? [row] : []))),

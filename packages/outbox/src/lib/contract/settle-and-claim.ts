@@ -80,6 +80,25 @@ export function settleAndClaimPromises(holds: Holds): void {
     }
   }
 
+  for (const count of [1, 40]) {
+    holds(`a settle of ${count} with the next claim records those that share every value`, async ({ db }) => {
+      await db.run(RECORDS)
+      await insertRows(db, count)
+      const { claims } = await claimDueEvents(db, { limit: count, now: T })
+      // One insert gives its rows one creation time.
+      expect(new Set(claims.map(({ gen }) => gen)).size).toBe(1)
+      const items = claims.map(({ id, gen }) => ({ id, gen, word: null }))
+      const outcomes = claims.map((claim): Outcome => ({ settle: 'complete', claim }))
+      const { lost } = await settleEvents(db, outcomes, {
+        claim: { due: 10, now: T },
+        records: recordsOf(items, RECORD),
+      })
+      expect(lost).toEqual([])
+      const { rows } = await db.run<{ id: string }>(sqlText`select id from records order by id`)
+      expect(rows.map(({ id }) => id)).toEqual(claims.map(({ id }) => id).toSorted())
+    })
+  }
+
   holds('a settle and the next claim are one commit', async ({ db }) => {
     await insertRows(db, 4)
     const { claims } = await claimDueEvents(db, { limit: 2, now: T })

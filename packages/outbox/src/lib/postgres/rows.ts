@@ -1,4 +1,4 @@
-import type { RowSource } from '../row-source.ts'
+import type { ItemTable, RowSource } from '../row-source.ts'
 import { type SqlText, type SqlValue, joined, raw, sqlText } from '../statement.ts'
 import { numbers, texts } from './array-params.ts'
 
@@ -16,13 +16,32 @@ interface Column {
 /** Items as a table, in their order. */
 export function rows<Item>(alias: string, items: readonly Item[], source: RowSource<Item>): SqlText {
   const columns = columnsOf(items, source)
-  const shared = items.length < SHARED_FROM ? [] : columns.filter(isShared)
-  const own = columns.filter((column) => !shared.includes(column))
-  if (shared.length === 0 || own.length === 0) return unnest(alias, columns)
-  const constants = shared.map(
-    ({ name, type, values: [value = null] }) => sqlText`cast(${value} as ${raw(type)}) as ${raw(name)}`,
-  )
-  return sqlText`(select own.*, ${joined(constants, ', ')} from ${unnest('own', own)}) as ${raw(alias)}`
+  const { own, constants } = divide(columns, items.length)
+  if (constants.size === 0) return unnest(alias, columns)
+  const shared = [...constants].map(([name, value]) => sqlText`${value} as ${raw(name)}`)
+  return sqlText`(select own.*, ${joined(shared, ', ')} from ${unnest('own', own)}) as ${raw(alias)}`
+}
+
+/** The same with the shared values as constants. */
+export function tableOfItems<Item>(alias: string, items: readonly Item[], source: RowSource<Item>): ItemTable {
+  const { own, constants } = divide(columnsOf(items, source), items.length)
+  return {
+    from: unnest(alias, own),
+    columns: own.map(({ name }) => name),
+    value: (name) => constants.get(name) ?? raw(`${alias}.${name}`),
+  }
+}
+
+/** The columns to send for each row, one at least, and the values to send once. */
+function divide(columns: readonly Column[], rowCount: number): { own: Column[]; constants: Map<string, SqlText> } {
+  const shared = rowCount < SHARED_FROM ? [] : columns.filter(isShared)
+  if (shared.length === columns.length) return { own: [...columns], constants: new Map() }
+  return {
+    own: columns.filter((column) => !shared.includes(column)),
+    constants: new Map(
+      shared.map(({ name, type, values: [value = null] }) => [name, sqlText`cast(${value} as ${raw(type)})`]),
+    ),
+  }
 }
 
 function columnsOf<Item>(items: readonly Item[], source: RowSource<Item>): Column[] {

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import config from '../vitest.config.ts'
 import { otherArguments, quickArguments, vitestArguments } from '../scripts/test-selection.ts'
 
 it.each([
@@ -38,6 +39,14 @@ it.each(['nonsense', 'story-cloudflare', 'outbox on MySQL', 'packages/outbox/src
 )
 
 it('pnpm test:databases runs exactly what pnpm test leaves out', () => {
-  expect(otherArguments).toContain('* on Postgres')
-  expect(quickArguments).toEqual(otherArguments.map((argument) => argument.replace(/^\*/, '!*')))
+  const names = (config.test?.projects ?? []).map((project) => {
+    const { test } = project as { test: { name: string } }
+    return test.name
+  })
+  const kinds = otherArguments.filter((argument) => argument.startsWith('* ')).map((argument) => argument.slice(1))
+  const others = names.filter((name) => kinds.some((kind) => name.endsWith(kind)))
+  const quick = names.filter((name) => !quickArguments.some((argument) => name.endsWith(argument.replace('!*', ''))))
+  for (const kind of kinds) expect(others.some((name) => name.endsWith(kind))).toBe(true)
+  expect([...quick, ...others].toSorted()).toEqual(names.toSorted())
+  expect(quick).toContain('engine')
 })

@@ -145,7 +145,7 @@ describe('problems', () => {
     const lost = group.find(({ claim }) => !claim.id.endsWith(a))
     Object.assign(lost!, { claim: { ...lost!.claim, gen: lost!.claim.gen - 1 } })
     const settled = await made.engine.worker.settle(group)
-    expect(settled.lost).toEqual([lost!.claim.id])
+    expect(settled.lost).toEqual([lost!.claim])
     expect(countsOf(await made.list())).toEqual({
       [`prb_${a}.http_5xx.500`]: { state: 'open', attempts: 2, deliveries: 2, opened: 1 },
     })

@@ -199,7 +199,7 @@ describe('an erasure', SLOW, () => {
         ...('endpointId' in input && { endpointId: made.mine.endpointId }),
       })
     const { lost } = await made.engine.worker.settle(finished)
-    expect(lost.toSorted()).toEqual(flight.map(({ id }) => id).toSorted())
+    expect(lost.map(({ id }) => id).toSorted()).toEqual(flight.map(({ id }) => id).toSorted())
     for (const { id } of flight) expect(await made.found(id)).toEqual([])
   })
 

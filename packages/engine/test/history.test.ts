@@ -142,6 +142,29 @@ describe('an attempt', () => {
     ])
   })
 
+  it('of a lost claim is recorded as superseded beside that of the current claim of the same row, in one settle', async () => {
+    const made = await recorded([500, 200])
+    await made.engine.publish(EVENT)
+    const [claim] = await claimed(made)
+    const stale = { ...claim!, gen: claim!.gen - 1 }
+    const finished: FinishedDelivery[] = []
+    for (const one of [stale, claim!])
+      finished.push({ claim: one, outcome: await made.engine.worker.deliver(one, one.claimedAt) })
+    const lost: string[] = []
+    const settled: string[] = []
+    made.engine.on('leaseLost', ({ deliveryId }) => lost.push(deliveryId))
+    made.engine.on('settled', ({ outcome }) => settled.push(outcome))
+    const { results } = await made.engine.worker.settleEach(finished, { claim: { due: 10 } })
+    expect(results.map(({ settle }) => settle)).toEqual(['lost', 'settled'])
+    expect([lost, settled]).toEqual([[stale.id], ['completed']])
+    const { rows } = await made.list({ deliveryId: stale.id })
+    const inOrder = rows.toSorted((one, other) => one.gen - other.gen)
+    expect(inOrder.map(({ gen, outcome }) => [gen, outcome])).toEqual([
+      [stale.gen, 'superseded'],
+      [claim!.gen, 'delivered'],
+    ])
+  })
+
   it('of a lost claim is recorded as superseded: once, of its delivery alone, and in no list of failures', async () => {
     const made = await recorded([500])
     await made.engine.publish(EVENT)
@@ -150,7 +173,7 @@ describe('an attempt', () => {
     const outcome = await made.engine.worker.deliver(stale, stale.claimedAt)
     for (let n = 0; n < 2; n++) {
       const settled = await made.engine.worker.settle([{ claim: stale, outcome }], { claim: { due: 10 } })
-      expect(settled.lost).toEqual([stale.id])
+      expect(settled.lost).toEqual([stale])
     }
     const attempt = {
       outcome: 'superseded',
@@ -177,7 +200,7 @@ describe('an attempt', () => {
     const [claim] = await claimed(made)
     const outcome = await made.engine.worker.deliver(claim!, claim!.claimedAt)
     await made.engine.worker.settle([{ claim: claim!, outcome }])
-    expect((await made.engine.worker.settle([{ claim: claim!, outcome }])).lost).toEqual([claim!.id])
+    expect((await made.engine.worker.settle([{ claim: claim!, outcome }])).lost).toEqual([claim])
     expect((await made.list()).rows).toMatchObject([{ outcome: 'delivered' }])
   })
 
@@ -205,7 +228,7 @@ describe('an attempt', () => {
     const [claim] = await claimed(made)
     const stale = { ...claim!, gen: claim!.gen - 1 }
     const outcome = await made.engine.worker.deliver(stale, stale.claimedAt)
-    expect((await made.engine.worker.settle([{ claim: stale, outcome }])).lost).toEqual([stale.id])
+    expect((await made.engine.worker.settle([{ claim: stale, outcome }])).lost).toEqual([stale])
     expect(made.log.entries).toContainEqual(
       expect.objectContaining({ level: 'error', message: 'failed to record attempts that other workers superseded' }),
     )

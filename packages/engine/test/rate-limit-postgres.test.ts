@@ -32,7 +32,7 @@ it.each([
     ).toBe(1),
   )
   // Longer than a permit is granted ahead.
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  await other.query('select pg_sleep(0.3)')
   if (drawnUs !== undefined) await other.query(`update keepsend_endpoints set rate_next_us = ${NOW_US} + ${drawnUs}`)
   const [before, releasedAt] = [
     await ask('select rate_next_us as "found" from keepsend_endpoints'),
@@ -43,4 +43,14 @@ it.each([
   const granted = (await taken).filter(({ kind }) => kind === 'granted').length
   const first = (await ask('select rate_next_us as "found" from keepsend_endpoints')) - granted * INTERVAL_US
   expect(first).toBeGreaterThanOrEqual(Math.max(before, releasedAt))
+})
+
+it('follows a clock that a test has moved', async () => {
+  const made = await rig({ on: await openPostgres() })
+  const { id } = await made.addEndpoint({ rateLimit: 100 })
+  await made.exec('create or replace view keepsend_clock as select cast(7000000000000 as bigint) as ms')
+  expect(await createPermits(made.db).take(id)).toMatchObject({ kind: 'granted' })
+  const [row] = await made.select('select rate_next_us from keepsend_endpoints')
+  // And the milliseconds that the statement has taken.
+  expect(Math.floor(Number(row?.['rate_next_us']) / 1e9)).toBe(7_000_000)
 })

@@ -70,7 +70,7 @@ describe('the replay of a delivered delivery', () => {
     expect(holder).toMatchObject({ id: stale!.id, gen: gen + 1 })
     for (let late = stale!.gen; late <= stale!.gen + 2; late++) {
       const { lost } = await made.engine.worker.settle([{ claim: { ...stale!, gen: late }, outcome }])
-      expect(lost).toEqual([stale!.id])
+      expect(lost).toMatchObject([{ id: stale!.id, gen: late }])
     }
     const { lost } = await made.engine.worker.settle([{ claim: holder!, outcome }])
     expect([lost, await made.rows()]).toEqual([[], []])

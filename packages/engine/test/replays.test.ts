@@ -203,7 +203,7 @@ describe('a replay of failed deliveries', () => {
     const held = await made.rows()
     for (let late = stale!.gen; late < held[0]!.gen; late++) {
       const { lost } = await made.engine.worker.settle([{ claim: { ...stale!, gen: late }, outcome }])
-      expect(lost).toEqual([stale!.id])
+      expect(lost).toMatchObject([{ id: stale!.id, gen: late }])
     }
     expect(await made.rows()).toEqual(held)
   })
@@ -326,7 +326,7 @@ describe('a replay of delivered deliveries', () => {
     expect(held).toMatchObject([{ status: 'held', holdReason: 'replay' }])
     for (let late = stale!.gen; late <= stale!.gen + 2; late++) {
       const { lost } = await made.engine.worker.settle([{ claim: { ...stale!, gen: late }, outcome }])
-      expect(lost).toEqual([stale!.id])
+      expect(lost).toMatchObject([{ id: stale!.id, gen: late }])
     }
     expect(await made.rows()).toEqual(held)
   })

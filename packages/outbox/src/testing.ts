@@ -22,6 +22,7 @@ import { releasePromises } from './lib/contract/release.ts'
 import { replayPromises } from './lib/contract/replay.ts'
 import { schedulePromises } from './lib/contract/schedule.ts'
 import { settleAndClaimPromises } from './lib/contract/settle-and-claim.ts'
+import { settleRecordsPromises } from './lib/contract/settle-records.ts'
 import { settlePromises } from './lib/contract/settle.ts'
 import { statementPromises } from './lib/contract/statements.ts'
 import { statsPromises } from './lib/contract/stats.ts'
@@ -42,6 +43,7 @@ const TOPICS: Record<string, (holds: Holds) => void> = {
   settle: settlePromises,
   transaction: transactionPromises,
   'settle and claim in one transaction': settleAndClaimPromises,
+  'records of a settle': settleRecordsPromises,
   'the fence outlives the row': fencePromises,
   release: releasePromises,
   hold: holdPromises,

@@ -31,7 +31,7 @@ for (;;) {
     again.map((claim) => ({ settle: 'complete', claim })),
   )
   report.lost += lost.length
-  report.settled.push(...again.map(({ id }) => id).filter((id) => !lost.includes(id)))
+  report.settled.push(...again.filter((claim) => !lost.includes(claim)).map(({ id }) => id))
   if (claims.length > 0) continue
   const { due, scheduled, inFlight } = await outboxStats(db)
   if (due + scheduled + inFlight === 0) break

@@ -16,7 +16,15 @@ import {
   resumeStatement,
   settleEvents,
 } from '../src/index.ts'
-import { type SqlText, type TakeOptions, firstEventIdAt, raw } from '../src/internal.ts'
+import {
+  type ClaimRecords,
+  type SqlText,
+  type TakeOptions,
+  firstEventIdAt,
+  raw,
+  recordsOf,
+  sqlText,
+} from '../src/internal.ts'
 import { cancelStatement } from '../src/lib/cancel.ts'
 import { pruneStatement } from '../src/lib/cleanup.ts'
 import { heldEndpointsStatement } from '../src/lib/hold.ts'
@@ -43,10 +51,16 @@ const take = (rows: TakeOptions['rows'], as: TakeOptions['as']) =>
 const completing = refs.map((claim): Outcome => ({ settle: 'complete', claim }))
 const failing = refs.map((claim): Outcome => ({ settle: 'fail', claim, error: 'e' }))
 const LANE = { workspaceId: 'w', endpointId: 'ep_1' }
-const settle = (outcomes: readonly Outcome[], claims: number) =>
-  statementOf(postgresDialect, (one) =>
-    settleEvents(one, outcomes, claims > 0 ? { claim: { lanes: [{ ...LANE, count: claims }], leaseMs: 60_000 } } : {}),
-  )
+const settle = (outcomes: readonly Outcome[], claims: number, records?: ClaimRecords) =>
+  statementOf(postgresDialect, (one) => {
+    const claim = claims > 0 ? { lanes: [{ ...LANE, count: claims }], leaseMs: 60_000 } : undefined
+    return settleEvents(one, outcomes, { claim, records })
+  })
+const records = recordsOf(refs, {
+  columns: { number: ['integer', ({ gen }) => gen], word: ['text', ({ id }) => id] },
+  insert: ({ from, value }) => sqlText`insert into keepsend_payloads (event_id, payload)
+    select claim.event_type, ${value('word')} || ${value('number')} from ${from}`,
+})
 const LANES = Array.from({ length: 25 }, (_, n) => ({ workspaceId: 'w', endpointId: `ep_${n}`, count: 1 }))
 const [fromId, toId] = [firstEventIdAt(now - 600_000), firstEventIdAt(now)]
 
@@ -87,6 +101,12 @@ const STATEMENTS: [string, SqlText, number, string[]][] = [
     'completing 25 and claiming as many',
     await settle(completing, 25),
     50,
+    ['pending_events_ready', 'pending_events_pkey'],
+  ],
+  [
+    'completing 25, recording each, and claiming as many',
+    await settle(completing, 25, records),
+    75,
     ['pending_events_ready', 'pending_events_pkey'],
   ],
   ['settling 25 and claiming as many', await settle(failing, 25), 50, ['pending_events_ready', 'pending_events_pkey']],

@@ -143,14 +143,15 @@ export function begin(ref: Ref): Verb<{ row: Taken; swept: boolean } | 'stale'> 
 
 /** Returns the rows whose claims are lost. */
 export function extend(refs: readonly Ref[]): Verb<number[]> {
-  const run = async (db: OutboxDatabase) => (await extendLease(db, refs.map(claimRef), leaseMs)).map(numberOf)
+  const run = async (db: OutboxDatabase) =>
+    (await extendLease(db, refs.map(claimRef), leaseMs)).map(({ id }) => numberOf(id))
   const current = (lost: readonly number[]): number[] => withoutRows(refs, lost)
   return { kind: 'extend', key: `extend ${refs.map(nameOf).join()}`, refs, run, current }
 }
 
 export function release(refs: readonly Ref[]): Verb<SettleAnswer> {
   const run = async (db: OutboxDatabase) => ({
-    lost: (await releaseEvents(db, refs.map(claimRef))).map(numberOf),
+    lost: (await releaseEvents(db, refs.map(claimRef))).map(({ id }) => numberOf(id)),
     claims: [],
   })
   const current = ({ lost }: SettleAnswer): number[] => withoutRows(refs, lost)
@@ -172,7 +173,7 @@ export function settle(ended: readonly Ended[], how: SettleHow): Verb<SettleAnsw
     const records = recordsOfEndings(db, claims)
     const { lost, claimed } = await settleEvents(db, outcomes, { records, claim: next && claimOf(next) })
     const misrecorded = await faultOfAttempts(db, claims, current)
-    return { lost: lost.map(numberOf), claims: claimed.claims.map(taken), misrecorded }
+    return { lost: lost.map(({ id }) => numberOf(id)), claims: claimed.claims.map(taken), misrecorded }
   }
   const what = ended.map((one) => `${nameOf(one)} ${one.ending}`).join()
   const key = `settle ${what}${next ? `, claim ${next.most} ${next.source}` : ''}`

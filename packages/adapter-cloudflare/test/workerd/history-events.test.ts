@@ -97,8 +97,9 @@ describe('events on D1', () => {
     const replays = await Promise.allSettled([1, 2].map(() => made.engine.deliveries.replay('w', id)))
     expect(replays.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
     const outcome = { kind: 'complete', httpStatus: 200 } as const
-    const { lost } = await made.engine.worker.settle([{ claim: { ...row!, gen: row!.gen + 1 }, outcome }])
-    expect([lost, (await made.rows()).map((again) => again.id)]).toEqual([[id], [id]])
+    const claim = { ...row!, gen: row!.gen + 1 }
+    const { lost } = await made.engine.worker.settle([{ claim, outcome }])
+    expect([lost, (await made.rows()).map((again) => again.id)]).toEqual([[claim], [id]])
     await sweep(made.policy)
     await made.deliver()
     const [before, again] = await hook.arrivals()

@@ -106,7 +106,7 @@ describe('history on D1', () => {
     const [row] = await standingRows(made.db)
     const stale = { ...row!, gen: row!.gen - 1 }
     const outcome = await made.engine.worker.deliver(stale, Date.now())
-    expect((await made.engine.worker.settle([{ claim: stale, outcome }])).lost).toEqual([id])
+    expect((await made.engine.worker.settle([{ claim: stale, outcome }])).lost).toEqual([stale])
     const { rows } = await made.engine.attempts.list('w', { limit: 10, deliveryId: id })
     expect(rows).toMatchObject([{ outcome: 'superseded', httpStatus: 200, gen: stale.gen }])
   })

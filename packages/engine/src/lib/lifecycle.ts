@@ -1,4 +1,4 @@
-import type { ClaimResult, EventState, TakenEvent } from '@keepsend/outbox'
+import type { ClaimRef, ClaimResult, EventState, TakenEvent } from '@keepsend/outbox'
 import { endpointIdOf } from '@keepsend/outbox/internal'
 import { attemptNumber } from './delivery/classify-response.ts'
 import { type ErrorClass, classOf } from './error-classes.ts'
@@ -173,7 +173,7 @@ const SETTLED = {
 export function tellSettled(
   lifecycle: Lifecycle,
   finished: readonly FinishedDelivery[],
-  lost: readonly string[],
+  lost: readonly ClaimRef[],
 ): void {
   if (!(lifecycle.has('settled') || lifecycle.has('held') || lifecycle.has('leaseLost'))) return
   const gone = new Set(lost)
@@ -181,7 +181,7 @@ export function tellSettled(
     const ids = idsOf(
       'type' in claim ? claim : { id: claim.id, endpointId: endpointIdOf(claim.id), workspaceId: '', type: '' },
     )
-    if (gone.has(claim.id)) {
+    if (gone.has(claim)) {
       lifecycle.emit('leaseLost', ids)
       continue
     }

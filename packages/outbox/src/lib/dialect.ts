@@ -44,10 +44,10 @@ export interface Dialect {
   among(found: SqlText): SqlText
   /**
    * Ends a `select`, and locks the rows of one of its tables for the rest of the transaction: `pick` skips rows that
-   * another transaction has locked, `wait` waits for them, `share` waits until nobody changes them. Empty where a
+   * another transaction has locked, `wait` waits for them, `change` too but lets rows be inserted that refer to them, `share` waits until nobody changes them. Empty where a
    * transaction has the database to itself.
    */
-  lock(how: 'pick' | 'wait' | 'share', table: string): SqlText
+  lock(how: 'pick' | 'wait' | 'change' | 'share', table: string): SqlText
   /**
    * The clock for a `select` that reads it more than once: its expression, and the table it needs before the other
    * tables of the `from`. Postgres plans one more table in 7% less time than three subqueries; SQLite takes four times
@@ -55,8 +55,8 @@ export interface Dialect {
    */
   readonly clockBeside: { now: SqlText; from: SqlText }
   /**
-   * The clock for a `select` from a table whose rows the statement has locked: the time when it is read. On Postgres the clock of a
-   * statement is that of its start, which may have been long before the lock.
+   * The clock for a `select` from a table whose rows the statement has locked: the time when it is read. On Postgres {@link clock} is
+   * the time at which the statement began, which may have been long before the lock.
    */
   readonly clockAfterLock: SqlText
   /**
@@ -142,15 +142,15 @@ export interface Dialect {
   newestInLine(options: NewestInLine): SqlText
   /** `with recursive …`, whose last table `lane (w, e)` has the lanes with rows; see {@link LookOptions}. */
   lanes(options: Resolved<LookOptions>): SqlText
-  /** Deletes the rows of these claims; returns the ids whose claims were current. */
+  /** Deletes the rows of these claims; returns those that were current. */
   deleteClaims(refs: readonly ClaimRef[]): SqlText
   /** Inserts a row for each item whose claim is current: see {@link ClaimRecord}. */
   recordClaims<Item extends ClaimRef>(items: readonly Item[], record: ClaimRecord<Item>): SqlText[]
-  /** Extends leases, never shortens them; returns the ids whose claims are current. */
+  /** Extends leases, never shortens them; returns the claims that are current. */
   extend(refs: readonly ClaimRef[], leaseMs: number, now: number | undefined): SqlText
   /**
    * A settle and the next take as one statement, where one statement can change a table twice. Returns the rows that
-   * were taken, and `lostId` for each claim that was no longer current. Without it, they are two statements of one
+   * were taken, and `lostId` and `lostGen` for each claim that was no longer current. Without it, they are two statements of one
    * transaction.
    *
    * @param settling the settle of these claims; undefined: they are deleted
@@ -168,7 +168,7 @@ export interface Dialect {
 export interface SettledRecords {
   /** A `select` of `claim_id`, `claim_gen`, and the values of the items that they do not share. */
   claims: SqlText
-  /** Further columns that the delete returns. */
+  /** The columns that the delete returns beside `id`; `gen` is one of them. */
   returning: SqlText
   /** The insert, from the table of what the delete returned. */
   insert: (settled: string) => SqlText

@@ -2,24 +2,24 @@ import type { OptionNames } from './options.ts'
 import type { OutboxDatabase } from './database.ts'
 import { type Row, raw, sqlText } from './statement.ts'
 import { checkBounds, checkNames } from './errors.ts'
-import { type ClaimRef, type PendingEvent, pendingEvents, readPendingEvents } from './row.ts'
+import { type ClaimRef, type PendingEvent, lostClaims, pendingEvents, readPendingEvents } from './row.ts'
 import { hasLine } from './lane.ts'
 
 /**
  * The heartbeat of a worker with attempts in flight: each lease ends `leaseMs` from now, or later if it already did.
- * Returns the ids whose claims were lost; those attempts belong to another worker.
+ * Returns those of the given claims that were lost; their rows belong to another worker.
  */
 export async function extendLease(
   db: OutboxDatabase,
   claims: readonly ClaimRef[],
   leaseMs: number,
   options: { now?: number | undefined } = {},
-): Promise<string[]> {
+): Promise<ClaimRef[]> {
   checkNames('extendLease', EXTEND_LEASE_OPTIONS, options)
   checkBounds('leaseMs', leaseMs, 1000, 86_400_000)
   if (claims.length === 0) return []
-  const { rows } = await db.run(db.dialect.extend(claims, leaseMs, options.now))
-  return missing(claims, rows)
+  const { rows } = await db.run<ClaimRef>(db.dialect.extend(claims, leaseMs, options.now))
+  return lostClaims(claims, rows)
 }
 
 export const EXTEND_LEASE_OPTIONS = { now: 'number' } satisfies OptionNames<Parameters<typeof extendLease>[3]>
@@ -64,6 +64,7 @@ export async function beginEvents(db: OutboxDatabase, refs: readonly ClaimRef[])
     from (${db.dialect.claims(wanted)}) as claim cross join pending_events
     where id = claim_id and status = 'pending' and (gen = claim_gen or (
       gen > claim_gen and claim_gen >= created_at and ready = 0 and attempts = 0 and deferrals = 0 and crashes = 0))`)
+  const known = new Set(rows.map((row) => row['id']))
   const workspacesInLine = new Set<string>()
   const found = rows.flatMap(({ hasLine: isLined, ...columns }) => {
     const read = readPendingEvents([columns])
@@ -73,12 +74,7 @@ export async function beginEvents(db: OutboxDatabase, refs: readonly ClaimRef[])
   return {
     current: found.filter(({ id, gen }) => gens.get(id) === gen),
     swept: found.filter(({ id, gen }) => gens.get(id) !== gen),
-    stale: missing(wanted, rows),
+    stale: [...gens.keys()].filter((id) => !known.has(id)),
     workspacesInLine: [...workspacesInLine],
   }
-}
-
-function missing(claims: readonly ClaimRef[], rows: readonly Row[]): string[] {
-  const found = new Set(rows.map((row) => row['id']))
-  return claims.flatMap(({ id }) => (found.has(id) ? [] : [id]))
 }

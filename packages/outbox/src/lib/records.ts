@@ -17,13 +17,16 @@ export function recordsOf<Item extends ClaimRef>(items: readonly Item[], record:
   return {
     before: (dialect) => dialect.recordClaims(items, record),
     within(table, refs) {
+      const itemOf = new Map(items.map((item) => [keyOf(item), item]))
+      // By key, so that statements that lock the same rows lock them in the same order.
+      const claims = refs.toSorted(byId).map(({ id, gen }) => ({ id, gen, item: itemOf.get(keyOf({ id, gen })) }))
       const source = { ...ifRecorded(record.columns), is_recorded: IS_RECORDED }
-      const { from, columns, value } = table('claim', withItems(refs, items), withKey(source))
+      const { from, columns, value } = table('claim', claims, withKey(source))
       const ofItems = columns.filter((name) => name in source).map((name) => raw(`claim.${name}`))
       const key = sqlText`${value('claim_id')} as claim_id, ${value('claim_gen')} as claim_gen`
       return {
         claims: sqlText`select ${joined([key, ...ofItems], ', ')} from ${from}`,
-        returning: sqlText`, ${joined([RECORDED, ...ofItems], ', ')}`,
+        returning: joined([RECORDED, ...ofItems], ', '),
         insert: (settled) =>
           record.insert({
             from: sqlText`${raw(settled)} as claim where ${value('is_recorded')} = 1`,
@@ -35,21 +38,9 @@ export function recordsOf<Item extends ClaimRef>(items: readonly Item[], record:
   }
 }
 
-/** By key, so that statements that lock the same rows lock them in the same order. */
-function withItems<Item extends ClaimRef>(refs: readonly ClaimRef[], items: readonly Item[]): MayBeRecorded<Item>[] {
-  const inOrder = items.toSorted(byClaim)
-  let next = 0
-  return refs.toSorted(byClaim).map(({ id, gen }) => {
-    const item = inOrder[next]
-    if (item?.id !== id || item.gen !== gen) return { id, gen, item: undefined }
-    next++
-    return { id, gen, item }
-  })
-}
-
 /** With `gen`: a process whose lease expired may settle two claims of one row together. */
-function byClaim(one: ClaimRef, other: ClaimRef): number {
-  return byId(one, other) || one.gen - other.gen
+function keyOf({ id, gen }: ClaimRef): string {
+  return `${gen} ${id}`
 }
 
 /** A claim, and its item if it has one. */

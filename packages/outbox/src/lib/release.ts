@@ -15,13 +15,13 @@ export const RELEASE_OPTIONS = { dueAt: 'number', now: 'number' } satisfies Opti
 
 /**
  * Releases claims without an attempt: the attempt does not count, `gen` + 1, the row is due now or at `dueAt`. Returns
- * the ids whose claims were lost.
+ * those of the given claims that were lost.
  */
 export async function releaseEvents(
   db: OutboxDatabase,
   claims: readonly ClaimRef[],
   options: ReleaseOptions = {},
-): Promise<string[]> {
+): Promise<ClaimRef[]> {
   checkNames('releaseEvents', RELEASE_OPTIONS, options)
   const { dueAt, now } = options
   const when = dueAt === undefined ? {} : { dueAt }

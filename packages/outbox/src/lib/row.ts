@@ -33,6 +33,15 @@ export interface ClaimRef {
   gen: number
 }
 
+/**
+ * The claims that a statement did not return as current. By `gen` too: a process whose lease expired may hold two claims of one
+ * row.
+ */
+export function lostClaims(claims: readonly ClaimRef[], current: readonly ClaimRef[]): ClaimRef[] {
+  const gens = new Map(current.map(({ id, gen }) => [id, gen]))
+  return claims.filter(({ id, gen }) => gens.get(id) !== gen)
+}
+
 /** `'lost'`: the row was settled, released or claimed again since; nothing was changed. */
 export type SettleStatus = 'ok' | 'lost'
 

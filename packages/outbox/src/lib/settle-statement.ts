@@ -5,7 +5,7 @@ import type { ClaimRef } from './row.ts'
 import type { Outcome } from './outcome.ts'
 import { type SqlText, sqlText } from './statement.ts'
 import { storable } from './storable.ts'
-import { CLAIM_STANDS, settleSet } from './transitions.ts'
+import { CLAIM_STANDS, SETTLED_CLAIM, settleSet } from './transitions.ts'
 
 /** How one row leaves a claim: a row of the statement's table `move`. */
 interface Move extends ClaimRef {
@@ -24,7 +24,7 @@ interface Move extends ClaimRef {
 
 /**
  * The one or two statements that settle these outcomes, whatever their number: a delete for those that complete, an
- * update for all others. Each returns the ids of the claims that were current.
+ * update for all others. Each returns the claims that were current.
  */
 export function settleStatements(dialect: Dialect, outcomes: readonly Outcome[], now: number | undefined): SqlText[] {
   const deleted: ClaimRef[] = []
@@ -60,7 +60,7 @@ function moveStatement(dialect: Dialect, moves: readonly Move[], now: number | u
     ${source.with} update pending_events set ${settleSet(dialect, now)}
     from ${source.from}
     where ${source.where} ${CLAIM_STANDS}
-    returning id`
+    returning ${SETTLED_CLAIM}`
 }
 
 function moveOf(outcome: Exclude<Outcome, { settle: 'complete' }>): Move {

@@ -4,10 +4,9 @@ import { checkNames } from './errors.ts'
 import { type ClaimOptions, type ClaimResult, addClaim, readClaimed, takesOf } from './claim.ts'
 import type { OutboxDatabase } from './database.ts'
 import type { ClaimRecords } from './records.ts'
-import type { ClaimRef, SettleStatus } from './row.ts'
+import { type ClaimRef, type SettleStatus, lostClaims } from './row.ts'
 import type { TableOfItems } from './row-source.ts'
 import { settleStatements } from './settle-statement.ts'
-import type { SqlText } from './statement.ts'
 import { Transaction } from './transaction.ts'
 
 export interface SettleOptions {
@@ -26,8 +25,8 @@ export const SETTLE_OPTIONS = {
 } satisfies OptionNames<SettleOptions>
 
 export interface SettleResult {
-  /** Ids of outcomes that changed nothing, because another worker has claimed or settled the row. */
-  lost: string[]
+  /** The claims of outcomes that changed nothing, because another worker has claimed or settled the row: the given objects. */
+  lost: ClaimRef[]
   /** The rows that the claim of the same commit took; empty without one. */
   claimed: ClaimResult
 }
@@ -87,27 +86,25 @@ export async function settleEvents(
 ): Promise<SettleResult> {
   checkNames('settleEvents', SETTLE_OPTIONS, options)
   const { claim, records } = options
-  const settles = settleStatements(db.dialect, outcomes, options.now)
-  const [only, ...others] = settles
-  // A claim can never take rows that were deleted or failed here, so both can be one statement, if the database
-  // has one.
-  const isFinal = outcomes.every(({ settle }) => settle === 'complete' || settle === 'fail')
   const [take, ...otherTakes] = claim ? takesOf(claim) : []
-  // A record reads the row as it was, which a delete returns and an update does not.
-  const isDelete = outcomes.every(({ settle }) => settle === 'complete')
-  const isOne = isFinal && others.length === 0 && otherTakes.length === 0 && (isDelete || !records)
-  if (only && take && isOne && db.dialect.settleAndTake) {
+  const [kind, ...otherKinds] = new Set(outcomes.map(({ settle }) => settle))
+  // A claim can never take rows that were deleted or failed here, so both can be one statement, if the database has one. A
+  // record reads the row as it was, which a delete returns and an update does not.
+  const canBeOne = kind === 'complete' || (kind === 'fail' && !records)
+  if (take && canBeOne && otherKinds.length + otherTakes.length === 0 && db.dialect.settleAndTake) {
     const refs = outcomes.map((outcome) => outcome.claim)
+    const [failing] = kind === 'fail' ? settleStatements(db.dialect, outcomes, options.now) : []
     const recorded = records && ((table: TableOfItems) => records.within(table, refs))
-    const { rows } = await db.run(db.dialect.settleAndTake(isDelete ? undefined : only, refs, take, recorded))
+    const { rows } = await db.run(db.dialect.settleAndTake(failing, refs, take, recorded))
+    const lost = rows.filter(({ lostId }) => lostId !== null)
     return {
-      lost: rows.flatMap(({ lostId }) => (typeof lostId === 'string' ? [lostId] : [])),
-      claimed: readClaimed(rows.flatMap(({ lostId, ...row }) => (lostId === null ? [row] : []))),
+      lost: refs.filter(({ id, gen }) => lost.some(({ lostId, lostGen }) => lostId === id && lostGen === gen)),
+      claimed: readClaimed(rows.flatMap(({ lostId, lostGen: _, ...row }) => (lostId === null ? [row] : []))),
     }
   }
   const transaction = new Transaction()
   if (records) transaction.addAll(records.before(db.dialect))
-  const lost = addStatements(transaction, settles, outcomes)
+  const lost = addSettle(transaction, db, outcomes, { now: options.now })
   const claimed = claim && addClaim(transaction, db, claim)
   if (!transaction.isEmpty) await transaction.commit(db)
   return { lost: lost(), claimed: claimed?.() ?? readClaimed([]) }
@@ -117,27 +114,22 @@ export async function settleEvents(
  * Adds the settles to the caller's transaction. Statements that need the claims to be current go before it, statements
  * that read the result after it.
  *
- * @returns a function to call after the commit, which returns the ids of outcomes that changed nothing
+ * @returns a function to call after the commit, which returns the claims of outcomes that changed nothing
  */
 export function addSettle(
   transaction: Transaction,
   db: Pick<OutboxDatabase, 'dialect'>,
   outcomes: readonly Outcome[],
   options: Omit<SettleOptions, 'claim' | 'records'> = {},
-): () => string[] {
-  return addStatements(transaction, settleStatements(db.dialect, outcomes, options.now), outcomes)
-}
-
-function addStatements(
-  transaction: Transaction,
-  statements: readonly SqlText[],
-  outcomes: readonly Outcome[],
-): () => string[] {
-  const handles = statements.map((statement) => transaction.add<{ id: string }>(statement))
-  return () => {
-    const current = new Set(handles.flatMap(({ rows }) => rows.map(({ id }) => id)))
-    return outcomes.map(({ claim }) => claim.id).filter((id) => !current.has(id))
-  }
+): () => ClaimRef[] {
+  const handles = settleStatements(db.dialect, outcomes, options.now).map((statement) =>
+    transaction.add<ClaimRef>(statement),
+  )
+  return () =>
+    lostClaims(
+      outcomes.map(({ claim }) => claim),
+      handles.flatMap(({ rows }) => rows),
+    )
 }
 
 async function settleOne(db: OutboxDatabase, outcome: Outcome, options: SettleOptions): Promise<SettleStatus> {

@@ -93,6 +93,9 @@ export function settleSet({ least, greatest }: Dialect, now: number | undefined)
       last_status = coalesce(http_status, last_status)`
 }
 
+/** The claim that a row had before {@link settleSet}, for `returning`. */
+export const SETTLED_CLAIM = raw(`id, gen - case when status in ('pending', 'held') then 1 else 0 end as gen`)
+
 /** Renews a lease, never shortens it. A row that was put in line because its lease had expired leaves the line. */
 export function leaseSet({ greatest }: Dialect, leaseMs: number, now: number | undefined): SqlText {
   return sqlText`due_at = ${greatest}(due_at, ${clock(now)} + ${leaseMs}), ready = 0`

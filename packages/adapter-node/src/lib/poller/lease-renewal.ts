@@ -19,12 +19,12 @@ export async function renewLeases(
     const claims = renewed.map(({ claim }) => claim)
     const beginBy = performance.now() + beginWithinMs
     const lost = new Set(await extendLease(db, claims, leaseMs))
-    for (const one of renewed) if (!lost.has(one.claim.id)) one.beginBy = beginBy
+    for (const one of renewed) if (!lost.has(one.claim)) one.beginBy = beginBy
     if (lost.size === 0) return
     // A settle of our own may just have been committed; after this tick its claims are no longer in flight.
     await nextTick()
     for (const one of renewed) {
-      if (!lost.has(one.claim.id) || !inFlight.has(one)) continue
+      if (!lost.has(one.claim) || !inFlight.has(one)) continue
       inFlight.dropIfWaiting(one)
       logger.warn({ deliveryId: one.claim.id }, 'lease lost before the attempt ended; its outcome will be rejected')
     }

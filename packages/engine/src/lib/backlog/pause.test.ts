@@ -150,9 +150,9 @@ describe('an answer that asks for a wait', () => {
     await made.exec('update pending_events set due_at = 1 where id = ?', lost.claim.id)
     const [rival] = await claimed(made, 1)
     expect(rival?.id).toBe(lost.claim.id)
-    expect(await made.engine.worker.settle([lost])).toMatchObject({ lost: [lost.claim.id] })
+    expect(await made.engine.worker.settle([lost])).toMatchObject({ lost: [lost.claim] })
     expect((await made.waits()).paused).toBeNull()
-    expect(await made.engine.worker.settle([lost, standing])).toMatchObject({ lost: [lost.claim.id] })
+    expect(await made.engine.worker.settle([lost, standing])).toMatchObject({ lost: [lost.claim] })
     expectNear((await made.waits()).paused, 60_000)
   })
 

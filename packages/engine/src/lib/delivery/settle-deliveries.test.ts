@@ -93,7 +93,7 @@ describe('410', () => {
     const outcome = await made.engine.worker.deliver(claim, claim.claimedAt)
     const { claims } = await claimDueEvents(made.db, { limit: 1, now: LATER })
     expect(claims).toHaveLength(1)
-    expect(await made.engine.worker.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
+    expect(await made.engine.worker.settle([{ claim, outcome }])).toMatchObject({ lost: [claim] })
     expect(await made.engine.endpoints.get('w1', id)).toMatchObject({ status: 'enabled', version: 1 })
     expect(await made.rows()).toMatchObject([{ status: 'pending', gen: claim.gen + 1 }])
   })
@@ -231,7 +231,7 @@ describe('the transaction of a settle', () => {
       { kind: 'reschedule', delayMs: 1, deferral: false, error: 'internal_error' },
       { kind: 'hold', reason: 'rate_limited' },
     ] as const) {
-      expect(await made.engine.worker.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
+      expect(await made.engine.worker.settle([{ claim, outcome }])).toMatchObject({ lost: [claim] })
       expect(await made.rows()).toEqual([before])
     }
   })

@@ -40,11 +40,11 @@ export function toEach<F extends FinishedDelivery>(
   logger: Logger,
 ): SettleEachResult<F> {
   const gone = new Set(lost)
-  for (const id of lost) {
+  for (const { id } of lost) {
     logger.warn({ deliveryId: id }, 'settle rejected: lease lost, another worker owns the delivery')
   }
   return {
-    results: finished.map((one) => ({ finished: one, settle: gone.has(one.claim.id) ? 'lost' : 'settled' })),
+    results: finished.map((one) => ({ finished: one, settle: gone.has(one.claim) ? 'lost' : 'settled' })),
     claimed,
     storageError: undefined,
   }

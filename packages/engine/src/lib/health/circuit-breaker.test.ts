@@ -227,7 +227,7 @@ describe('the counters', () => {
     const claim = await claimOne(made)
     const outcome = await made.engine.worker.deliver(claim, claim.claimedAt)
     await claimOne(made, { now: LATER })
-    expect(await made.engine.worker.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
+    expect(await made.engine.worker.settle([{ claim, outcome }])).toMatchObject({ lost: [claim] })
     expect(await made.health()).toMatchObject({
       circuit: 'closed',
       row: 0,

@@ -138,7 +138,7 @@ describe('operational webhooks', () => {
       if (!claim) throw new Error('nothing was claimed')
       const outcome = await made.engine.worker.deliver(claim, claim.claimedAt)
       await claimDueEvents(made.db, { limit: 1, now: LATER })
-      expect(await made.engine.worker.settle([{ claim, outcome }])).toMatchObject({ lost: [claim.id] })
+      expect(await made.engine.worker.settle([{ claim, outcome }])).toMatchObject({ lost: [claim] })
       expect([await made.types(), (await made.engine.endpoints.get('w1', made.id)).circuit]).toEqual([[], 'closed'])
     }
   })

@@ -183,7 +183,7 @@ describe.each([false, true])('notifications of a workspace, with history: %s,', 
       claims.map(async (claim) => ({ claim, outcome: await made.engine.worker.deliver(claim, claim.claimedAt) })),
     )
     await made.exec('update pending_events set gen = gen + 1 where id = ?', claims[0]?.id ?? '')
-    expect(await made.engine.worker.settle(finished.slice(0, 1))).toMatchObject({ lost: [claims[0]?.id] })
+    expect(await made.engine.worker.settle(finished.slice(0, 1))).toMatchObject({ lost: [claims[0]] })
     expect(await made.count('keepsend_notifications')).toBe(0)
     await made.engine.worker.settle(finished)
     expect(await made.isCollecting()).toMatchObject([{ n: 2 }])

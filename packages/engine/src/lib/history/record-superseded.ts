@@ -1,4 +1,4 @@
-import type { OutboxDatabase, TakenEvent } from '@keepsend/outbox'
+import type { ClaimRef, OutboxDatabase, TakenEvent } from '@keepsend/outbox'
 import { type RowSource, eventIdIn, joined, raw, sqlText } from '@keepsend/outbox/internal'
 import { type Logger, errorFields } from '../logger.ts'
 import type { FinishedDelivery } from '../outcome.ts'
@@ -21,15 +21,15 @@ interface Superseded extends RecordedAttempt {
 export async function recordSuperseded(
   { db, history, logger }: { db: OutboxDatabase; history: HistoryOptions | undefined; logger: Logger },
   finished: readonly FinishedDelivery[],
-  lost: readonly string[],
+  lost: readonly ClaimRef[],
 ): Promise<void> {
   if (history?.attempts !== 'all') return
-  const ids = new Set(lost)
+  const gone = new Set(lost)
   const attempts: Superseded[] = []
   for (const { claim, outcome } of finished) {
     const end = attemptEnd(outcome)
     // A claim without its columns is of a caller that has no delivery.
-    if (ids.has(claim.id) && end && outcome.record && 'workspaceId' in claim)
+    if (gone.has(claim) && end && outcome.record && 'workspaceId' in claim)
       attempts.push({ id: claim.id, gen: claim.gen, claim, ...outcome.record, ...end })
   }
   if (attempts.length === 0) return

@@ -188,7 +188,7 @@ export function lanePromises(holds: Holds): void {
     const { claims } = await claimReadyEvents(rival, { lanes: [{ ...LANE, count: 1 }] })
     expect(claims.map(moved)).toMatchObject([{ id: claim.id, gen: 2, crashes: 1, attempts: 1 }])
     for (const outcome of everyOutcome(claim)) {
-      expect((await settleEvents(db, [outcome])).lost).toEqual([claim.id])
+      expect((await settleEvents(db, [outcome])).lost).toEqual([claim])
     }
     expect(await row(db, claim.id)).toEqual(rowOf(claims[0]))
   })

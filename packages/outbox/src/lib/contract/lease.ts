@@ -46,7 +46,7 @@ export function leasePromises(holds: Holds): void {
       expect(current.id).toBe(taken.id)
       const kept = await insertClaimed(db)
       const lost = await extendLease(db, [taken, failed, kept, deleted], 5 * MINUTE, { now: T + MINUTE })
-      expect(lost).toEqual([taken.id, failed.id, deleted.id])
+      expect(lost).toEqual([taken, failed, deleted])
       expect(await row(db, taken.id)).toEqual(rowOf(current))
       expect((await row(db, failed.id)).dueAt).toBeNull()
       expect((await row(db, kept.id)).dueAt).toBe(T + 6 * MINUTE)
@@ -63,12 +63,24 @@ export function leasePromises(holds: Holds): void {
     expect(watched.count.statements).toBe(1)
   })
 
+  holds('of two claims of one row, an extension reports the earlier one as lost', async ({ db }) => {
+    const stale = await insertClaimed(db)
+    const current = await claimOne(db, T + MINUTE)
+    expect(current.id).toBe(stale.id)
+    for (const claims of [
+      [stale, current],
+      [current, stale],
+    ])
+      expect(await extendLease(db, claims, 5 * MINUTE, { now: T + MINUTE })).toEqual([stale])
+    expect((await row(db, current.id)).dueAt).toBe(T + 6 * MINUTE)
+  })
+
   holds('only a claim can be extended, not a row that was begun or swept', async ({ db }) => {
     const [dispatched = ''] = await insertRows(db, 1, { due: 'dispatched' })
     const [due = ''] = await insertRows(db, 1, { due: T })
     await sweepPendingEvents(db, { leaseMs: MINUTE, firstSends: 'none', now: T })
     const refs = await refsOf(db, [dispatched, due])
-    expect(await extendLease(db, refs, 5 * MINUTE, { now: T })).toEqual([dispatched, due])
+    expect(await extendLease(db, refs, 5 * MINUTE, { now: T })).toEqual(refs)
     expect([(await row(db, dispatched)).dueAt, (await row(db, due)).dueAt]).toEqual([null, T + MINUTE])
   })
 

@@ -123,9 +123,9 @@ export function oneRowPromises(holds: Holds): void {
       const after = await findAll(db)
       for (const ref of [claim, ...claims]) {
         for (const outcome of everyOutcome(ref)) {
-          expect((await settleEvents(db, [outcome], { now: T })).lost).toEqual([ref.id])
+          expect((await settleEvents(db, [outcome], { now: T })).lost).toEqual([ref])
         }
-        expect(await extendLease(db, [ref], MINUTE, { now: T })).toEqual([ref.id])
+        expect(await extendLease(db, [ref], MINUTE, { now: T })).toEqual([ref])
       }
       expect((await beginEvents(db, [message])).stale).toEqual([dispatched])
       expect((await claimEvents(db, [message], { now: T })).claims).toEqual([])

@@ -46,7 +46,7 @@ export function releasePromises(holds: Holds): void {
     await releaseEvents(db, [claim], { now: T })
     const released = await row(db, claim.id)
     expect(await completeEvent(db, claim)).toBe('lost')
-    expect(await releaseEvents(db, [claim], { now: T })).toEqual([claim.id])
+    expect(await releaseEvents(db, [claim], { now: T })).toEqual([claim])
     expect(await row(db, claim.id)).toEqual(released)
   })
 
@@ -62,7 +62,7 @@ export function releasePromises(holds: Holds): void {
     const [taken] = claims.slice(0, 1)
     await completeEvent(rival, taken ?? { id: '', gen: 0 })
     const watched = counted(db)
-    expect(await releaseEvents(watched.db, claims, { now: T })).toEqual([taken?.id])
+    expect(await releaseEvents(watched.db, claims, { now: T })).toEqual([taken])
     expect(watched.count.statements).toBe(1)
     expect((await findAll(db)).map(({ attempts }) => attempts)).toEqual(Array.from({ length: 29 }, () => 0))
     expect(await releaseEvents(watched.db, [])).toEqual([])

@@ -92,7 +92,7 @@ export function settlePromises(holds: Holds): void {
     const current = await claimOne(rival, T + MINUTE)
     for (const outcome of everyOutcome(stale)) {
       const { lost } = await settleEvents(db, [outcome], { now: T + MINUTE })
-      expect([outcome.settle, lost]).toEqual([outcome.settle, [stale.id]])
+      expect([outcome.settle, lost]).toEqual([outcome.settle, [stale]])
       expect([outcome.settle, await row(db, stale.id)]).toEqual([outcome.settle, rowOf(current)])
     }
     expect(await completeEvent(rival, current)).toBe('ok')
@@ -102,7 +102,7 @@ export function settlePromises(holds: Holds): void {
     const claim = await insertClaimed(db)
     const unknown = { id: `${event().eventId}.ep_1`, gen: 1 }
     for (const outcome of [...everyOutcome({ id: claim.id, gen: claim.gen + 1 }), ...everyOutcome(unknown)]) {
-      expect((await settleEvents(db, [outcome])).lost).toEqual([outcome.claim.id])
+      expect((await settleEvents(db, [outcome])).lost).toEqual([outcome.claim])
     }
     expect(await findAll(db)).toEqual([rowOf(claim)])
   })
@@ -118,7 +118,7 @@ export function settlePromises(holds: Holds): void {
       const settled = await find(db, claim.id)
       for (const outcome of everyOutcome({ id: claim.id, gen: settled?.gen ?? claim.gen })) {
         const { lost } = await settleEvents(db, [outcome])
-        expect([outcome.settle, lost]).toEqual([outcome.settle, [claim.id]])
+        expect([outcome.settle, lost]).toEqual([outcome.settle, [outcome.claim]])
       }
       expect(await find(db, claim.id)).toEqual(settled)
     }
@@ -135,7 +135,7 @@ export function settlePromises(holds: Holds): void {
       { now: T },
     )
     expect(watched.count).toEqual({ statements: 2, commits: 1 })
-    expect(lost).toEqual([claims[0]?.id])
+    expect(lost).toEqual([claims[0]])
     const rows = (await findAll(db)).map(moved)
     const count = (status: string, gen: number) => rows.filter((one) => one.status === status && one.gen === gen).length
     expect([rows.length, count('failed', 1), count('held', 2), count('pending', 2)]).toEqual([833, 167, 166, 500])

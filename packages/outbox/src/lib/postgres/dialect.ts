@@ -2,7 +2,7 @@ import type { Dialect, Payload, Stored } from '../dialect.ts'
 import { type ClaimRecord, withKey } from '../record.ts'
 import type { ClaimRef } from '../row.ts'
 import { byId, eventRange } from '../row-id.ts'
-import { type SqlText, raw, sqlText } from '../statement.ts'
+import { type SqlText, clock, raw, sqlText } from '../statement.ts'
 import { CLAIM_STANDS, leaseSet } from '../transitions.ts'
 import { numbers, texts } from './array-params.ts'
 import { storeCopies } from './copies.ts'
@@ -12,6 +12,8 @@ import { among, first, heldOf, inLane, inLine, pick, pickLanes } from './pick.ts
 import { insertRecorded, storeRecorded } from './recorded-event.ts'
 import { rows } from './rows.ts'
 import { deleteClaims, settleAndTake } from './settle-and-take.ts'
+
+const LOCKS = { pick: 'for update', wait: 'for update', change: 'for no key update', share: 'for share' } as const
 
 /**
  * Postgres. No statement waits for a lock out of key order: picks skip locked rows, and a settle has the only claim of
@@ -28,10 +30,9 @@ export const postgresDialect: Dialect = {
   keys: (ids) => among(sqlText`select value from unnest(${texts(ids)}) as listed (value)`),
   first,
   among,
-  lock: (how, table) =>
-    raw(`${how === 'share' ? 'for share' : 'for update'} of ${table}${how === 'pick' ? ' skip locked' : ''}`),
+  lock: (how, table) => raw(`${LOCKS[how]} of ${table}${how === 'pick' ? ' skip locked' : ''}`),
   clockBeside: { now: raw('keepsend_clock.ms'), from: raw('keepsend_clock, ') },
-  clockAfterLock: raw('cast(floor(extract(epoch from clock_timestamp()) * 1000) as bigint)'),
+  clockAfterLock: sqlText`(${clock()} - ${msOf('statement_timestamp()')} + ${msOf('clock_timestamp()')})`,
   reused: raw('materialized'),
   inlinesLong: true,
   isBilled: false,
@@ -62,6 +63,10 @@ export const postgresDialect: Dialect = {
   recordClaims,
   extend,
   settleAndTake: (...settle) => settleAndTake(postgresDialect, ...settle),
+}
+
+function msOf(time: string): SqlText {
+  return raw(`cast(floor(extract(epoch from ${time}) * 1000) as bigint)`)
 }
 
 // By key, so that statements that lock the same rows lock them in the same order.
@@ -141,5 +146,5 @@ function extend(refs: readonly ClaimRef[], leaseMs: number, now: number | undefi
     extended as (
       update pending_events set ${leaseSet(postgresDialect, leaseMs, now)}
       from free where id = free_id and gen = free_gen and status = 'pending' and claimed_at is not null)
-    select claim_id as id from standing`
+    select claim_id as id, claim_gen as gen from standing`
 }

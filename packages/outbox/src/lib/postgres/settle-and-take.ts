@@ -21,8 +21,7 @@ export function settleAndTake(
   how: TakeOptions,
   records: ((table: TableOfItems) => SettledRecords) | undefined,
 ): SqlText {
-  const notSettled = raw('not in (select id from settled)')
-  const unless = sqlText`and id ${notSettled}`
+  const unless = raw('and id not in (select id from settled)')
   const picked = pickToTake(
     {
       claims: (claims) => dialect.claims(claims),
@@ -36,14 +35,16 @@ export function settleAndTake(
     with claim as materialized (${recorded?.claims ?? dialect.claims(refs)}),
     settled as (${settling ?? deleteClaims(raw('claim'), recorded?.returning)}),
     ${recorded ? sqlText`recorded as (${recorded.insert('settled')}),` : raw('')}
-    lost as (select claim_id as "lostId" from claim where claim_id ${notSettled}),
+    lost as (
+      select claim_id as "lostId", claim_gen as "lostGen" from claim
+      where (claim_id, claim_gen) not in (select id, gen from settled)),
     ${picked.cte},
     taken as (${takeUpdate(dialect, how, picked.where)})
     select * from taken full join lost on false`
 }
 
 /** @param claims the table `claim` */
-export function deleteClaims(claims: SqlText, returning = raw('')): SqlText {
+export function deleteClaims(claims: SqlText, returning = raw('gen')): SqlText {
   return sqlText`
-    delete from pending_events using ${claims} where ${CLAIM_STANDS} returning id${returning}`
+    delete from pending_events using ${claims} where ${CLAIM_STANDS} returning id, ${returning}`
 }

@@ -57,12 +57,12 @@ export const sqliteDialect: Dialect = {
   newestInLine,
   lanes,
   deleteClaims: (refs) => sqlText`
-    delete from pending_events where (id, gen) in (${claims(refs)}) and status = 'pending' returning id`,
+    delete from pending_events where (id, gen) in (${claims(refs)}) and status = 'pending' returning id, gen`,
   recordClaims,
   extend: (refs, leaseMs, now) => sqlText`
     update pending_events set ${leaseSet(sqliteDialect, leaseMs, now)}
     where (id, gen) in (${claims(refs)}) and status = 'pending' and claimed_at is not null
-    returning id`,
+    returning id, gen`,
 }
 
 /**

@@ -75,30 +75,26 @@ function misrecordedBy(answer: unknown): string | undefined {
 // Verbs that change only the rows that were passed to them. A settle may claim in the same commit.
 const CHANGES_NAMED: ReadonlySet<Verb<unknown>['kind']> = new Set(['claim named', 'extend'])
 
-/**
- * Compares the result with the rows: which claims or messages are current, and which are not. `current` names rows: of
- * two claims of one row, either.
- */
+/** Compares the result with the rows: which claims or messages are current, and which are not. */
 function faultOfAnswer(
   before: Table,
   after: Table,
   { kind, refs }: Verb<unknown>,
-  current: readonly number[],
+  current: readonly Ref[],
 ): string | undefined {
-  for (const number of new Set(refs.map(({ row }) => row))) {
-    const shown = refs.filter(({ row }) => row === number)
-    const was = before.rows.find(({ row }) => row === number)
-    const isCurrent = was?.status === 'pending' && shown.some((ref) => isSameRef(ref, was))
+  for (const ref of refs) {
+    const was = before.rows.find(({ row }) => row === ref.row)
+    const isCurrent = was?.status === 'pending' && isSameRef(ref, was)
     // A message that was overtaken is reported as such, and its consumer continues under the row's own gen.
-    const overtaken = kind === 'begin' && was?.status === 'pending' && shown.some(({ life }) => life === was.life)
-    const isReportedOk = current.includes(number)
+    const overtaken = kind === 'begin' && was?.status === 'pending' && ref.life === was.life
+    const isReportedOk = current.includes(ref)
     if (isReportedOk && !isCurrent && !overtaken) {
       const found = was ? `${nameOf(was)}, ${was.status}` : 'gone'
-      return `one owner: a ${kind} of ${shown.map(nameOf).join()} returned ok, but the row was ${found}`
+      return `one owner: a ${kind} of ${nameOf(ref)} returned ok, but the row was ${found}`
     }
     if (kind !== 'settle') continue
     if (!isReportedOk && isCurrent) return `a settle of ${nameOf(was)} returned lost, but the claim was current`
-    const is = after.rows.find(({ row }) => row === number)
+    const is = after.rows.find(({ row }) => row === ref.row)
     if (isReportedOk && is?.status === 'pending' && is.gen === was?.gen)
       return `one owner: ${nameOf(was)} may be settled a second time`
   }

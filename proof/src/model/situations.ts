@@ -166,5 +166,6 @@ function isHeld({ workers }: Local, row: Row): boolean {
 }
 
 function isLost(row: Row, verb: Verb<unknown>, answer: unknown): boolean {
-  return verb.refs.some((ref) => ref.row === row.row) && !verb.current(answer).includes(row.row)
+  const current = verb.current(answer)
+  return verb.refs.some((ref) => ref.row === row.row && !current.includes(ref))
 }

@@ -1,5 +1,6 @@
 import {
   type ClaimOptions,
+  type ClaimRef,
   type EventState,
   type OutboxDatabase,
   type OutboxEvent,
@@ -59,17 +60,20 @@ export interface Verb<R> {
   run(db: OutboxDatabase): Promise<R>
   /** The only workspace whose rows it may change; undefined: all workspaces. */
   workspaceId?: string | undefined
-  /** The rows in `refs` that the verb reported as the caller's own. */
-  current(answer: R): readonly number[]
+  /** Those of `refs` that the verb reported as the caller's own. */
+  current(answer: R): readonly Ref[]
 }
 
 export interface Ended extends Ref {
   ending: Ending
 }
 
+/** A claim that a verb reported as lost. */
+type Lost = Pick<Ref, 'row' | 'gen'>
+
 /** The result of a settle: the lost claims, and the rows that its own commit claimed. */
 export interface SettleAnswer {
-  lost: readonly number[]
+  lost: readonly Lost[]
   claims: readonly Taken[]
   /** The fault of the attempts that it recorded. */
   misrecorded?: string | undefined
@@ -126,7 +130,7 @@ export function lineUp(): Verb<number> {
 
 export function claimNamed(ref: Ref): Verb<Taken[]> {
   const run = async (db: OutboxDatabase) => (await claimEvents(db, [claimRef(ref)], { leaseMs })).claims.map(taken)
-  const current = (claims: readonly Taken[]): number[] => claims.map(({ row }) => row)
+  const current = (claims: readonly Taken[]): Ref[] => (claims.length === 0 ? [] : [ref])
   return { kind: 'claim named', key: `claim ${nameOf(ref)}`, refs: [ref], run, current }
 }
 
@@ -137,24 +141,23 @@ export function begin(ref: Ref): Verb<{ row: Taken; swept: boolean } | 'stale'> 
     const row = current[0] ?? swept[0]
     return row ? { row: taken(row), swept: swept.length > 0 } : ('stale' as const)
   }
-  const current = (found: { row: Taken } | 'stale'): number[] => (found === 'stale' ? [] : [found.row.row])
+  const current = (found: { row: Taken } | 'stale'): Ref[] => (found === 'stale' ? [] : [ref])
   return { kind: 'begin', key: `begin ${nameOf(ref)}`, refs: [ref], run, current }
 }
 
-/** Returns the rows whose claims are lost. */
-export function extend(refs: readonly Ref[]): Verb<number[]> {
-  const run = async (db: OutboxDatabase) =>
-    (await extendLease(db, refs.map(claimRef), leaseMs)).map(({ id }) => numberOf(id))
-  const current = (lost: readonly number[]): number[] => withoutRows(refs, lost)
+/** Returns the claims that are lost. */
+export function extend(refs: readonly Ref[]): Verb<Lost[]> {
+  const run = async (db: OutboxDatabase) => (await extendLease(db, refs.map(claimRef), leaseMs)).map(lostClaim)
+  const current = (lost: readonly Lost[]): Ref[] => without(refs, lost)
   return { kind: 'extend', key: `extend ${refs.map(nameOf).join()}`, refs, run, current }
 }
 
 export function release(refs: readonly Ref[]): Verb<SettleAnswer> {
   const run = async (db: OutboxDatabase) => ({
-    lost: (await releaseEvents(db, refs.map(claimRef))).map(({ id }) => numberOf(id)),
+    lost: (await releaseEvents(db, refs.map(claimRef))).map(lostClaim),
     claims: [],
   })
-  const current = ({ lost }: SettleAnswer): number[] => withoutRows(refs, lost)
+  const current = ({ lost }: SettleAnswer): Ref[] => without(refs, lost)
   return { kind: 'settle', key: `release ${refs.map(nameOf).join()}`, refs, run, current }
 }
 
@@ -173,11 +176,11 @@ export function settle(ended: readonly Ended[], how: SettleHow): Verb<SettleAnsw
     const records = recordsOfEndings(db, claims)
     const { lost, claimed } = await settleEvents(db, outcomes, { records, claim: next && claimOf(next) })
     const misrecorded = await faultOfAttempts(db, claims, current)
-    return { lost: lost.map(({ id }) => numberOf(id)), claims: claimed.claims.map(taken), misrecorded }
+    return { lost: lost.map(lostClaim), claims: claimed.claims.map(taken), misrecorded }
   }
   const what = ended.map((one) => `${nameOf(one)} ${one.ending}`).join()
   const key = `settle ${what}${next ? `, claim ${next.most} ${next.source}` : ''}`
-  const current = ({ lost }: SettleAnswer): number[] => withoutRows(ended, lost)
+  const current = ({ lost }: SettleAnswer): Ref[] => without(ended, lost)
   return { kind: 'settle', key, refs: ended, run, current }
 }
 
@@ -210,8 +213,12 @@ function nothing(): [] {
   return []
 }
 
-function withoutRows(refs: readonly Ref[], lost: readonly number[]): number[] {
-  return refs.flatMap(({ row }) => (lost.includes(row) ? [] : [row]))
+function without(refs: readonly Ref[], lost: readonly Lost[]): Ref[] {
+  return refs.filter(({ row, gen }) => !lost.some((one) => one.row === row && one.gen === gen))
+}
+
+function lostClaim({ id, gen }: ClaimRef): Lost {
+  return { row: numberOf(id), gen: gen - BASE_MS }
 }
 
 function outcomeOf(ended: Ended, delayMs: number): Outcome {

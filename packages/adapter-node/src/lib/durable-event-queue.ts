@@ -36,9 +36,9 @@ export interface DurableEventQueueOptions {
    */
   slotsPerHost?: number | undefined
   /**
-   * Outcomes settled in one commit: 1–900. The commit begins when a batch is full, on Postgres when it is half full, and at the
-   * latest 10 ms after its first outcome, or twice the time of the last commit if that is longer, up to 50 ms, once the commit
-   * before it has ended. A larger batch makes each delivery cheaper. A crash can duplicate at most this many deliveries plus twice `concurrency`. @default 192
+   * Outcomes that a commit waits for: 1–900; on Postgres for half as many. It waits at most 10 ms from the first outcome, or twice
+   * the time of the last commit if that is longer, up to 50 ms, and for the commit before it. A larger batch makes each delivery
+   * cheaper. A crash can duplicate at most this many deliveries plus twice `concurrency`. @default 192
    */
   settleBatch?: number | undefined
   /**

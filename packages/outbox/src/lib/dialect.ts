@@ -44,8 +44,8 @@ export interface Dialect {
   among(found: SqlText): SqlText
   /**
    * Ends a `select`, and locks the rows of one of its tables for the rest of the transaction: `pick` skips rows that
-   * another transaction has locked, `wait` waits for them, `change` too but lets rows be inserted that refer to them, `share` waits until nobody changes them. Empty where a
-   * transaction has the database to itself.
+   * another transaction has locked, `wait` waits for them, `change` too unless the other has only inserted rows that
+   * refer to them, `share` waits until nobody changes them. Empty where a transaction has the database to itself.
    */
   lock(how: 'pick' | 'wait' | 'change' | 'share', table: string): SqlText
   /**
@@ -55,8 +55,8 @@ export interface Dialect {
    */
   readonly clockBeside: { now: SqlText; from: SqlText }
   /**
-   * The clock for a `select` from a table whose rows the statement has locked: the time when it is read. On Postgres {@link clock} is
-   * the time at which the statement began, which may have been long before the lock.
+   * The clock for a `select` from a table whose rows the statement has locked: the time when it is read. On Postgres
+   * {@link clock} is the time at which the statement began, which may have been long before the lock.
    */
   readonly clockAfterLock: SqlText
   /**

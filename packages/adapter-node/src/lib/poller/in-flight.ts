@@ -13,9 +13,9 @@ export interface Finished extends FinishedDelivery {
 }
 
 export interface InFlightOptions extends LaneOptions {
-  /** Outcomes settled in one commit, at most; and as many rows wait in memory to be sent. */
+  /** Rows that wait in memory to be sent, at most. */
   settleBatch: number
-  /** Outcomes that are worth a commit, `settleBatch` at most. */
+  /** Outcomes that a commit waits for, `settleBatch` at most; it settles all that are there. */
   groupSize: number
 }
 
@@ -104,7 +104,7 @@ export class InFlight {
     return Math.max(0, Math.min(Math.ceil(concurrency / 4), concurrency - this.running))
   }
 
-  /** Enough outcomes for a commit: a full group, half of `concurrency` when nothing waits to run, or any when nothing runs or some never ran. */
+  /** Enough for a commit: a full group, half of `concurrency` if nothing waits to run, any if nothing runs or some never ran. */
   get groupIsReady(): boolean {
     const { finished, running } = this
     const { concurrency, groupSize } = this.#options

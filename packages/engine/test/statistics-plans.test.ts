@@ -154,7 +154,10 @@ it.each([
     const made = await beside(analyzed)
     await made.setClock(NOON + 30 * DAY)
     made.statements()
-    expect(await made.engine.worker.maintain()).toMatchObject({ countedAttempts: 20_000, more: true })
+    // The minutes go into their hour first.
+    let round = await made.engine.worker.maintain()
+    while (round.more && round.countedAttempts === 0) round = await made.engine.worker.maintain()
+    expect(round).toMatchObject({ countedAttempts: 20_000, more: true })
     // Statements that make partitions have no plan.
     const statements = made
       .statements()

@@ -141,6 +141,27 @@ describe('the roll-up', () => {
     expect(await totalOf(made, 'minute')).toBe(100)
   })
 
+  it('adds the minutes of an open hour to it, ten at a time, and counts each attempt once all the while', async () => {
+    const made = await counted()
+    await made.add(Array.from({ length: 60 }, (_, n) => ({ at: NOON + n * MINUTE, endpointId: 'ep_1' })))
+    const found: unknown[] = []
+    for (const minute of [3, 14, 15, 38, 59, 75]) {
+      await made.setClock(NOON + minute * MINUTE)
+      await made.rollUp()
+      const { buckets } = await made.engine.statistics.series('w1', { by: 'hour', since: NOON, endpointId: 'ep_1' })
+      found.push([minute, await totalOf(made, 'hour'), buckets[0]?.delivered])
+    }
+    expect(found).toEqual([
+      [3, null, 4],
+      [14, 10, 15],
+      [15, 10, 16],
+      [38, 30, 39],
+      [59, 50, 60],
+      // The last ten wait for an attempt after them.
+      [75, 50, 60],
+    ])
+  })
+
   it('counts attempts before their retention deletes them', async () => {
     const made = await counted({ history: { retentionMs: 60_000 } })
     await made.add([{ at: NOON - 3 * MINUTE }, { at: NOON + 1000 }])

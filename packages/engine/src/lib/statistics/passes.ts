@@ -10,7 +10,7 @@ import { BIN_OF_ATTEMPT, COUNTS_OF_ATTEMPTS, NO_COUNTS, binsOf, countsOf } from 
 //
 // pass      goes up to                                    because
 // attempt   the last minute that has closed               ids rise with the time of the settle; see `closed`
-// minute    the last hour before the last attempt         the pass before it never returns to an earlier minute
+// minute    the last ten minutes before the last attempt  the pass before it never returns to an earlier minute
 // hour      the last day before the last minute           the same
 
 /** A pass, and the sums that it adds to. */
@@ -34,6 +34,10 @@ export interface Slice {
   from: Position
   until: Position
 }
+
+// How much a pass waits for. The hour that is open has its minutes up to the last ten: otherwise a list of 50 endpoints would read
+// up to 3,000 minutes.
+const STEP_MS: Readonly<Record<Span, number>> = { ...SPAN_MS, hour: 10 * SPAN_MS.minute }
 
 export function passesOf(spans: readonly Span[]): Pass[] {
   const passes: Pass[] = []
@@ -74,7 +78,7 @@ export async function nextSlice(db: OutboxDatabase, pass: Pass, limit: number): 
       order by attempt.id ${dialect.first(limit)}`
     : sqlText`
       select sums.at as done_to, sums.workspace_id, sums.endpoint_id from keepsend_statistics as sums
-      where sums.span = ${raw(`'${pass.source}'`)} and sums.at < ${begin(pass.into, doneTime(db, pass.after ?? pass))}
+      where sums.span = ${raw(`'${pass.source}'`)} and sums.at < ${floor(STEP_MS[pass.into], doneTime(db, pass.after ?? pass))}
         and sums.at >= ${doneTo(pass)} and ${isBehindPass(pass)}
       order by sums.at, sums.workspace_id, sums.endpoint_id ${dialect.first(limit)}`
   const { rows } = await db.run<FoundSlice>(sqlText`
@@ -140,8 +144,12 @@ export function isAt({ source }: Pass, { doneTo: at, workspaceId, endpointId }: 
 
 /** The beginning of the minute, hour or day that a time lies in. */
 export function begin(span: Span, ms: SqlText): SqlText {
-  const spanMs = raw(String(SPAN_MS[span]))
-  return sqlText`((${ms}) / ${spanMs} * ${spanMs})`
+  return floor(SPAN_MS[span], ms)
+}
+
+function floor(stepMs: number, ms: SqlText): SqlText {
+  const step = raw(String(stepMs))
+  return sqlText`((${ms}) / ${step} * ${step})`
 }
 
 // Beyond the time between the start of a statement and its lock. A clock of Postgres that steps back further loses attempts.

@@ -1,7 +1,10 @@
 import { type SqlText, raw } from '@keepsend/outbox/internal'
 
-/** How many durations are in each bin, by its number: JSON in the database. */
-export type Sketch = Readonly<Record<string, number>>
+/**
+ * How many durations are in each bin, by its number: the text of a JSON object of whole numbers, as the database has it, or of
+ * several objects.
+ */
+export type Sketch = string
 
 // Durations of 0 to 99 µs have a bin each. Above, each doubling has 50 bins of one width, so a bin is at most 1/50 wider than
 // its shortest duration, and the value between its ends is within 1/101 of each: 0.99%. Bins by whole numbers and not by `ln`:
@@ -37,11 +40,27 @@ export function noDurations(): Float64Array {
   return new Float64Array(BINS)
 }
 
-/** Adds the counts of a sketch to those of others. */
+const ZERO = 48
+// Not undefined: only then are they integers without a box.
+const NONE = -1
+
+/**
+ * Adds the counts of a sketch to those of others. The figures of 50 endpoints merge 1,200 sketches: number by number that takes
+ * MEASURED of `JSON.parse`, which makes an object of each.
+ */
 export function addSketch(into: Float64Array, sketch: Sketch): void {
-  for (const name in sketch) {
-    const bin = Number(name)
-    into[bin] = (into[bin] ?? 0) + (sketch[name] ?? 0)
+  let [bin, number] = [NONE, NONE]
+  for (let at = 0; at < sketch.length; at++) {
+    const digit = sketch.charCodeAt(at) - ZERO
+    if (digit >= 0 && digit <= 9) number = (number === NONE ? 0 : number * 10) + digit
+    else if (number !== NONE) {
+      if (bin === NONE) bin = number
+      else {
+        into[bin] = (into[bin] ?? 0) + number
+        bin = NONE
+      }
+      number = NONE
+    }
   }
 }
 

@@ -1,7 +1,7 @@
-import { type DialectName, type SqlText, createCodec, joined, json, raw, sqlText } from '@keepsend/outbox/internal'
+import { type DialectName, type SqlText, createCodec, joined, raw, sqlText } from '@keepsend/outbox/internal'
 import type { AttemptOutcome } from '../history/attempt-end.ts'
 import type { statistics } from '../sqlite/history-tables.ts'
-import { binOf } from './sketch.ts'
+import { type Sketch, binOf } from './sketch.ts'
 import type { Span } from './spans.ts'
 
 /** Attempts of some time by their outcome; those of replays and of tests are counted apart. */
@@ -28,8 +28,10 @@ const OUTCOME_OF = {
 
 export const COUNT_NAMES = [...(Object.keys(OUTCOME_OF) as (keyof typeof OUTCOME_OF)[]), 'replayed', 'tested'] as const
 
+type StatisticsRow = Omit<typeof statistics.$inferSelect, 'sketch'> & { sketch: Sketch }
+
 /** The columns of `keepsend_statistics`. */
-export const statisticsRows = createCodec<typeof statistics>({
+export const statisticsRows = createCodec<typeof statistics, StatisticsRow>({
   span: 'span',
   at: 'at',
   workspaceId: 'workspace_id',
@@ -40,7 +42,7 @@ export const statisticsRows = createCodec<typeof statistics>({
   failed: 'failed',
   replayed: 'replayed',
   tested: 'tested',
-  sketch: json('sketch'),
+  sketch: 'sketch',
 })
 
 // A superseded attempt is counted nowhere.
@@ -93,6 +95,11 @@ export function binsOf(dialect: DialectName, sketch: SqlText): SqlText {
 /** The sketch of a group of rows `(bin, n)` without two of one bin. */
 export function sketchOf(dialect: DialectName): SqlText {
   return raw(`coalesce(cast(${JSON_OF[dialect].group('n')} filter (where bin is not null) as text), '{}')`)
+}
+
+/** The sketches of a group of rows, one after another. */
+export function sketchesOf(dialect: DialectName): SqlText {
+  return raw(dialect === 'sqlite' ? `group_concat(sketch)` : `string_agg(sketch, ',')`)
 }
 
 /** The statement that adds to the sums of a span, and makes those that are missing. */

@@ -30,24 +30,72 @@ export interface DrainRound {
   writtenEach: number
 }
 
-/** Measures a backlog from `start` until the receiver has all of it. Then nothing may be left unsettled. */
+/** A contender that is open and warm, with a place of its own. */
+interface Drain {
+  /** Measures a backlog from `start` until the receiver has all of it. Then nothing may be left unsettled. */
+  round(): Promise<DrainRound>
+  end(): Promise<void>
+}
+
 export async function drainRound(bench: Bench, entry: Entry, options: DrainOptions): Promise<DrainRound> {
+  const drain = await openDrain(bench, entry, options)
+  try {
+    return await drain.round()
+  } finally {
+    await drain.end()
+  }
+}
+
+/**
+ * Two contenders that are open at once and drain in turn, so that the two drains of a turn are seconds apart: a machine slows
+ * down and recovers within a round.
+ */
+export async function drainInTurns(
+  bench: Bench,
+  [one, other]: readonly [Entry, Entry],
+  { turns, ...options }: DrainOptions & { turns: number },
+): Promise<[DrainRound, DrainRound][]> {
+  const rounds: [DrainRound, DrainRound][] = []
+  const first = await openDrain(bench, one, options)
+  try {
+    const second = await openDrain(bench, other, options)
+    try {
+      for (let turn = 0; turn < turns; turn++) rounds.push([await first.round(), await second.round()])
+    } finally {
+      await second.end()
+    }
+  } finally {
+    await first.end()
+  }
+  return rounds
+}
+
+async function openDrain(bench: Bench, entry: Entry, options: DrainOptions): Promise<Drain> {
   const { concurrency, processes = 1, events, warmUp = events } = options
   const { receiver, stores } = bench
   const place = await stores.take(entry.store)
   const setup = { ...entry, place: place.at, receiver: receiver.url, concurrency }
   const workers: Worker[] = []
+  const end = async (): Promise<void> => {
+    await Promise.all(workers.map((worker) => worker.kill()))
+    await place.release()
+  }
   try {
     // One after the other: the first creates the tables.
     for (let number = 0; number < processes; number++)
       workers.push(await startWorker(setup, { senders: processes, file: bench.workerFile }))
-    const [first] = workers
     for (let queue = 0; queue < 2; queue++) await drain(bench, place, workers, warmUp)
+  } catch (error) {
+    await end()
+    throw error
+  }
+  return { round, end }
+
+  async function round(): Promise<DrainRound> {
     const { ms, busy, serverMs, writtenBytes } = await drain(bench, place, workers, events)
-    const left = (await first?.ask('left')) ?? 0
+    const left = (await workers[0]?.ask('left')) ?? 0
     if (left > 0) throw new Error(`${left} of ${events} are not settled`)
     const peakMb = Math.max(...(await Promise.all(workers.map((worker) => worker.ask('memory')))))
-    for (const worker of workers) await worker.ask('close')
     return {
       perSecond: (events * 1000) / ms,
       busy,
@@ -55,9 +103,6 @@ export async function drainRound(bench: Bench, entry: Entry, options: DrainOptio
       serverUsEach: serverMs === undefined ? undefined : (serverMs * 1000) / events,
       writtenEach: writtenBytes / events,
     }
-  } finally {
-    await Promise.all(workers.map((worker) => worker.kill()))
-    await place.release()
   }
 }
 

@@ -57,7 +57,7 @@ export class Stores {
    * another's.
    */
   async #database(): Promise<Place> {
-    const { url } = await (this.#postgres ??= startPostgres({ durable: true }))
+    const { url } = await (this.#postgres ??= startUsedPostgres())
     const name = `bench_${++this.#databases}`
     await run(url, `create database ${name}`, 'checkpoint')
     const at = new URL(url)
@@ -110,4 +110,15 @@ async function logBytes(url: string): Promise<number> {
   } finally {
     await client.end()
   }
+}
+
+/**
+ * A server whose log has been written before: it reuses the files, 1 GB of them. A new server makes each file, at the expense of
+ * who writes most.
+ */
+async function startUsedPostgres(): Promise<PostgresServer> {
+  const server = await startPostgres({ durable: true, settings: { min_wal_size: '1GB' } })
+  const written = `select count(pg_logical_emit_message(false, 'bench', repeat('x', ${2 ** 20}))) from generate_series(1, 1024)`
+  await run(server.url, written, 'checkpoint')
+  return server
 }

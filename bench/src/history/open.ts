@@ -1,18 +1,37 @@
+import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import { migrate, openPostgres, openSqlite } from '@keepsend/adapter-node'
 import type { OutboxDatabase } from '@keepsend/outbox'
 
-/** Opens and migrates a database. `vacuum` does what autovacuum would do on Postgres at an unknown time. */
-export async function openDatabase(
-  on: 'sqlite' | 'postgres',
-  place: string,
-): Promise<{ db: OutboxDatabase; vacuum: () => Promise<unknown> }> {
+interface Opened {
+  db: OutboxDatabase
+  /** What autovacuum would do on Postgres at an unknown time. */
+  vacuum(): Promise<unknown>
+  /** Reads all files of the database, so that the kernel has them in memory. */
+  readThrough(): Promise<unknown>
+}
+
+/** Opens and migrates a database. */
+export async function openDatabase(on: 'sqlite' | 'postgres', place: string): Promise<Opened> {
   if (on === 'sqlite') {
-    const db = openSqlite(join(place, 'bench.db'))
+    const file = join(place, 'bench.db')
+    const db = openSqlite(file)
     await migrate(db)
-    return { db, vacuum: async () => undefined }
+    return { db, vacuum: async () => undefined, readThrough: () => readFile(file) }
   }
   const db = await openPostgres({ url: place, statementTimeoutMs: 0 })
   await migrate(db)
-  return { db, vacuum: () => db.pool.query('vacuum analyze') }
+  await db.pool.query('create extension pg_prewarm')
+  return {
+    db,
+    vacuum: () => db.pool.query('vacuum analyze'),
+    readThrough: () =>
+      db.pool.query(`
+        select sum(pg_prewarm(oid, 'read')) from pg_class
+        where relkind in ('r', 'i') and relnamespace = current_schema()::regnamespace`),
+  }
+}
+
+async function readFile(file: string): Promise<void> {
+  for await (const _ of createReadStream(file, { highWaterMark: 2 ** 20 }));
 }

@@ -3,14 +3,16 @@ import { type Entry, full, keepsendPostgres } from '../entries.ts'
 import { interleave } from '../interleave.ts'
 import { type Bench, type Row, type Target, median } from '../workload.ts'
 
-// The speed with history that the design asks for, of the speed without.
-const TARGETS = [
-  { endpoints: 1, atLeast: 0.85 },
-  { endpoints: 100, atLeast: 0.77 },
-  { endpoints: 1000, atLeast: 0.7 },
-] as const
-
-const STORES: readonly Entry[] = [full, keepsendPostgres]
+// The speed with history that the design asks for on SQLite, of the speed without. It has none for Postgres, where the server
+// shares its core with the receiver: its ratios are printed beside.
+const KINDS: readonly { store: Entry; endpoints: number; atLeast?: number }[] = [
+  { store: full, endpoints: 1, atLeast: 0.85 },
+  { store: full, endpoints: 100, atLeast: 0.77 },
+  { store: full, endpoints: 1000, atLeast: 0.7 },
+  { store: keepsendPostgres, endpoints: 1 },
+  { store: keepsendPostgres, endpoints: 100 },
+  { store: keepsendPostgres, endpoints: 1000 },
+]
 
 // A drain takes about a second, and machines that are shared slow down by a fifth within seconds: many short pairs.
 const TURNS = 5
@@ -27,9 +29,7 @@ interface Pair {
 export async function drainWithHistory(
   bench: Bench,
 ): Promise<{ rows: Row[]; targets: Target[]; missing: Record<string, string> }> {
-  const kinds = STORES.flatMap((store) =>
-    TARGETS.map((target) => ({ store, ...target, name: `${store.name}, ${inWords(target.endpoints)}` })),
-  )
+  const kinds = KINDS.map((kind) => ({ ...kind, name: `${kind.store.name}, ${inWords(kind.endpoints)}` }))
   const entrants = kinds.map(({ store, endpoints, name }) => ({
     name,
     store: store.store,
@@ -48,29 +48,32 @@ export async function drainWithHistory(
   const rows: Row[] = []
   const targets: Target[] = []
   for (const { name, atLeast } of kinds) {
-    const pairs = rounds.get(name)?.flat() ?? []
-    if (pairs.length > 0)
+    const pairs = rounds.get(name)?.flat()
+    const found = pairs && median(pairs.map(({ without, recorded }) => recorded.perSecond / without.perSecond))
+    if (pairs && found !== undefined)
       rows.push(
         rowOf(
           `${name}, without history`,
           pairs.map(({ without }) => without),
+          1,
         ),
         rowOf(
           `${name}, with history`,
           pairs.map(({ recorded }) => recorded),
+          found,
         ),
       )
-    const ratios = pairs.map(({ without, recorded }) => recorded.perSecond / without.perSecond)
-    targets.push({
-      what: `history: drain of ${name}, with / without, median of ${bench.rounds * TURNS} pairs`,
-      found: ratios.length > 0 ? median(ratios) : undefined,
-      should: { atLeast },
-    })
+    if (atLeast !== undefined)
+      targets.push({
+        what: `history: drain of ${name}, with / without, median of ${bench.rounds * TURNS} pairs`,
+        found,
+        should: { atLeast },
+      })
   }
   return { rows, targets, missing }
 }
 
-function rowOf(name: string, drains: readonly DrainRound[]): Row {
+function rowOf(name: string, drains: readonly DrainRound[], ofWithout: number): Row {
   const figure = (of: (drain: DrainRound) => number): number => median(drains.map(of))
   return {
     name,
@@ -79,6 +82,7 @@ function rowOf(name: string, drains: readonly DrainRound[]): Row {
       'µs/event': figure(({ perSecond }) => 1_000_000 / perSecond),
       'server µs/event': figure(({ serverUsEach = Number.NaN }) => serverUsEach),
       'B written/event': figure(({ writtenEach }) => writtenEach),
+      'of without': ofWithout,
     },
   }
 }

@@ -38,11 +38,11 @@ interface Drain {
 }
 
 export async function drainRound(bench: Bench, entry: Entry, options: DrainOptions): Promise<DrainRound> {
-  const drain = await openDrain(bench, entry, options)
+  const opened = await openDrain(bench, entry, options)
   try {
-    return await drain.round()
+    return await opened.round()
   } finally {
-    await drain.end()
+    await opened.end()
   }
 }
 

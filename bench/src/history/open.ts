@@ -6,9 +6,9 @@ import type { OutboxDatabase } from '@keepsend/outbox'
 interface Opened {
   db: OutboxDatabase
   /** What autovacuum would do on Postgres at an unknown time. */
-  vacuum(): Promise<unknown>
+  vacuum: () => Promise<unknown>
   /** Reads all files of the database, so that the kernel has them in memory. */
-  readThrough(): Promise<unknown>
+  readThrough: () => Promise<unknown>
 }
 
 /** Opens and migrates a database. */

@@ -50,19 +50,13 @@ export async function drainWithHistory(
   for (const { name, atLeast } of kinds) {
     const pairs = rounds.get(name)?.flat()
     const found = pairs && median(pairs.map(({ without, recorded }) => recorded.perSecond / without.perSecond))
-    if (pairs && found !== undefined)
+    if (pairs && found !== undefined) {
+      const drains = (kind: keyof Pair): DrainRound[] => pairs.map((pair) => pair[kind])
       rows.push(
-        rowOf(
-          `${name}, without history`,
-          pairs.map(({ without }) => without),
-          1,
-        ),
-        rowOf(
-          `${name}, with history`,
-          pairs.map(({ recorded }) => recorded),
-          found,
-        ),
+        rowOf(`${name}, without history`, drains('without'), 1),
+        rowOf(`${name}, with history`, drains('recorded'), found),
       )
+    }
     if (atLeast !== undefined)
       targets.push({
         what: `history: drain of ${name}, with / without, median of ${bench.rounds * TURNS} pairs`,

@@ -6,7 +6,7 @@ import { partitionBounds } from '../history/retained-attempts.ts'
 import { type Pass, begin, doneTime, doneTo, isBehindPass, passesOf } from './passes.ts'
 import { type SumsScope, oneOf, recentAttempts } from './recent-attempts.ts'
 import { SPAN_MS, type Span, spansOf } from './spans.ts'
-import { COUNT_NAMES, SUMMED, countsOf, sketchesOf, statisticsRows } from './sums.ts'
+import { COUNT_NAMES, countsOf, statisticsRows } from './sums.ts'
 
 /** Which times to read: whole minutes, hours or days. */
 export interface SumsTimes {
@@ -53,7 +53,7 @@ export async function readSums(
   const recent = recentAttempts(db, scope, { ...range, bounds })
   const levels = spans.slice(0, spans.indexOf(by) + 1).map((span) => {
     const pass = span === by ? undefined : passes.find(({ source }) => source === span)
-    return { times: timesOf(db, span, range, pass), sums: sumsOf(db, { span, by }, scope, pass) }
+    return { times: timesOf(db, span, range, pass), sums: sumsOf(db, span, scope, pass) }
   })
   const { rows } = await db.run<FoundRow>(sqlText`
     with recursive ${joined(
@@ -69,15 +69,12 @@ export async function readSums(
       union all select endpoint_id, at, ${countsOf('recent_sums')}, sketch from recent_sums)
     select ${clock()} as "now", ${recent.isComplete} as "complete", ${NO_SUMS}
     union all select null, null, ${statisticsRows.some('found', NAMES)} from found`)
-  const [state] = rows.splice(
-    rows.findIndex(({ now }) => now !== null),
-    1,
-  )
-  const { now, complete } = state ?? { now: 0, complete: 0 }
+  const state = rows.find(({ now }) => now !== null)
+  const found = rows.filter((row) => row !== state)
   return {
-    now: now ?? 0,
-    complete: complete === 1,
-    sums: rows.map((row) => statisticsRows.read<(typeof NAMES)[number]>(row)),
+    now: state?.now ?? 0,
+    complete: state?.complete === 1,
+    sums: found.map((row) => statisticsRows.read<(typeof NAMES)[number]>(row)),
   }
 }
 
@@ -101,21 +98,17 @@ function timesOf(
       union all select at + ${raw(String(SPAN_MS[span]))} from ${table} where at + ${raw(String(SPAN_MS[span]))} < ${last})`
 }
 
-/** The sums of a span; of a shorter one than asked for, added up in the database: 50 endpoints may have 60 minutes each. */
 function sumsOf(
   { dialect }: Pick<OutboxDatabase, 'dialect'>,
-  { span, by }: { span: Span; by: Span },
+  span: Span,
   { workspaceId, endpoints }: SumsScope,
   pass: Pass | undefined,
 ): SqlText {
   const isLeft = pass ? sqlText`and ${isBehindPass(pass)}` : raw('')
-  const found = sqlText`
-      from keepsend_statistics as sums
+  return sqlText`
+      select sums.endpoint_id, sums.at, ${countsOf('sums')}, sums.sketch from keepsend_statistics as sums
       where sums.span = ${raw(`'${span}'`)} and sums.at ${dialect.among(raw(`select at from ${span}s`))}
         and sums.workspace_id = ${workspaceId ?? ''} and sums.endpoint_id ${oneOf(dialect, endpoints ?? '')} ${isLeft}`
-  if (span === by) return sqlText`select sums.endpoint_id, sums.at, ${countsOf('sums')}, sums.sketch ${found}`
-  return sqlText`
-      select sums.endpoint_id, ${begin(by, raw('sums.at'))} as at, ${SUMMED}, ${sketchesOf(dialect.name)} as sketch ${found} group by 1, 2`
 }
 
 function time(ms: number): SqlText {

@@ -1,9 +1,6 @@
 import { type SqlText, raw } from '@keepsend/outbox/internal'
 
-/**
- * How many durations are in each bin, by its number: the text of a JSON object of whole numbers, as the database has it, or of
- * several objects.
- */
+/** How many durations are in each bin, by its number: the text of a JSON object of whole numbers, as the database has it. */
 export type Sketch = string
 
 // Durations of 0 to 99 µs have a bin each. Above, each doubling has 50 bins of one width, so a bin is at most 1/50 wider than

@@ -97,11 +97,6 @@ export function sketchOf(dialect: DialectName): SqlText {
   return raw(`coalesce(cast(${JSON_OF[dialect].group('n')} filter (where bin is not null) as text), '{}')`)
 }
 
-/** The sketches of a group of rows, one after another. */
-export function sketchesOf(dialect: DialectName): SqlText {
-  return raw(dialect === 'sqlite' ? `group_concat(sketch)` : `string_agg(sketch, ',')`)
-}
-
 /** The statement that adds to the sums of a span, and makes those that are missing. */
 export function addStatement(dialect: DialectName, span: Span, rows: SqlText): SqlText {
   const key = raw('at, workspace_id, endpoint_id')

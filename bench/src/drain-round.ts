@@ -37,6 +37,7 @@ interface Drain {
   end(): Promise<void>
 }
 
+/** One contender, opened for one measured backlog. */
 export async function drainRound(bench: Bench, entry: Entry, options: DrainOptions): Promise<DrainRound> {
   const opened = await openDrain(bench, entry, options)
   try {

@@ -119,6 +119,11 @@ async function logBytes(url: string): Promise<number> {
 async function startUsedPostgres(): Promise<PostgresServer> {
   const server = await startPostgres({ durable: true, settings: { min_wal_size: '1GB' } })
   const written = `select count(pg_logical_emit_message(false, 'bench', repeat('x', ${2 ** 20}))) from generate_series(1, 1024)`
-  await run(server.url, written, 'checkpoint')
+  try {
+    await run(server.url, written, 'checkpoint')
+  } catch (error) {
+    await server.end()
+    throw error
+  }
   return server
 }

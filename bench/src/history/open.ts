@@ -7,7 +7,7 @@ interface Opened {
   db: OutboxDatabase
   /** What autovacuum would do on Postgres at an unknown time. */
   vacuum: () => Promise<unknown>
-  /** Reads all files of the database, so that the kernel has them in memory. */
+  /** Reads all tables and indexes, so that the kernel has their files in memory. */
   readThrough: () => Promise<unknown>
 }
 
@@ -21,14 +21,15 @@ export async function openDatabase(on: 'sqlite' | 'postgres', place: string): Pr
   }
   const db = await openPostgres({ url: place, statementTimeoutMs: 0 })
   await migrate(db)
-  await db.pool.query('create extension pg_prewarm')
   return {
     db,
     vacuum: () => db.pool.query('vacuum analyze'),
-    readThrough: () =>
-      db.pool.query(`
+    async readThrough() {
+      await db.pool.query('create extension if not exists pg_prewarm')
+      await db.pool.query(`
         select sum(pg_prewarm(oid, 'read')) from pg_class
-        where relkind in ('r', 'i') and relnamespace = current_schema()::regnamespace`),
+        where relkind in ('r', 'i') and relnamespace = current_schema()::regnamespace`)
+    },
   }
 }
 

@@ -103,7 +103,7 @@ for (const size of sizes) filled.push(await fill(size))
 const lists: HistoryFound['lists'] = Object.fromEntries(REQUESTS.map(({ name }) => [name, filled.map(() => [])]))
 let readAt = -Infinity
 for (let at = -WARM_UP; at < repetitions; at++) {
-  // Databases that are asked all day are in memory; only the part that a list reads would be here.
+  // As those of a server that is asked all day: without it, only what the lists read would be in memory.
   if (performance.now() - readAt > READ_THROUGH_MS) {
     for (const { readThrough } of filled) await readThrough()
     readAt = performance.now()

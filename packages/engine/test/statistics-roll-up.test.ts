@@ -90,7 +90,7 @@ describe('the roll-up', () => {
     const start = Math.floor(Date.now() / HOUR) * HOUR
     let clock = start
     for (let round = 0; round < 12; round++) {
-      // Each round is three minutes later; some end an hour.
+      // Some rounds end ten minutes, some an hour.
       clock += 13 * MINUTE
       await made.setClock(clock)
       for (let n = 0; n < 20; n++) await made.engine.publish({ type: 'a.b', workspaceId: 'w1', data: {} })
@@ -194,11 +194,22 @@ describe('the retention of statistics', () => {
       (await made.select(`select distinct at from keepsend_statistics where span = '${span}' order by at`)).map(
         ({ at }) => Number(at),
       )
-    // The last hour and the last day have not closed, so their parts stay.
+    // Minutes stay for two days, and hours until their day has closed.
     expect(await times('minute')).toEqual([NOON - 2 * HOUR, NOON - HOUR])
     expect(await times('hour')).toEqual([NOON - 3 * DAY, NOON - 2 * HOUR])
     expect(await times('day')).toEqual([NOON - 100 * DAY - 12 * HOUR, NOON - 3 * DAY - 12 * HOUR])
     expect(await made.engine.worker.maintain()).toMatchObject({ deletedStatistics: 0 })
+  })
+
+  it('leaves a minute that no hour has, however old it is', async () => {
+    const made = await counted()
+    await made.add([{ at: NOON - 5 * DAY }])
+    await made.setClock(NOON)
+    await made.rollUp()
+    await made.rollUp()
+    expect(await totalOf(made, 'minute')).toBe(1)
+    const { buckets } = await made.engine.statistics.series('w1', { by: 'hour', since: NOON - 6 * DAY })
+    expect(buckets.find(({ at }) => at === NOON - 5 * DAY)?.delivered).toBe(1)
   })
 
   it('is bounded a round, and goes on after statistics were switched off', async () => {

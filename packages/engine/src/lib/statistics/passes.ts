@@ -10,7 +10,7 @@ import { BIN_OF_ATTEMPT, COUNTS_OF_ATTEMPTS, NO_COUNTS, binsOf, countsOf } from 
 //
 // pass      goes up to                                    because
 // attempt   the last minute that has closed               ids rise with the time of the settle; see `closed`
-// minute    the last ten minutes before the last attempt  the pass before it never returns to an earlier minute
+// minute    the last :00, :10, … before the last attempt  the pass before it never returns to an earlier minute
 // hour      the last day before the last minute           the same
 
 /** A pass, and the sums that it adds to. */
@@ -35,8 +35,8 @@ export interface Slice {
   until: Position
 }
 
-// How much a pass waits for. The hour that is open has its minutes up to the last ten: otherwise a list of 50 endpoints would read
-// up to 3,000 minutes.
+// What a pass over sums takes at a time. An open hour has its minutes up to the last ten: otherwise the figures of 50 endpoints
+// would read up to 3,000 minutes.
 const STEP_MS: Readonly<Record<Span, number>> = { ...SPAN_MS, hour: 10 * SPAN_MS.minute }
 
 export function passesOf(spans: readonly Span[]): Pass[] {

@@ -70,7 +70,7 @@ export async function readSums(
     select ${clock()} as "now", ${recent.isComplete} as "complete", ${NO_SUMS}
     union all select null, null, ${statisticsRows.some('found', NAMES)} from found`)
   const state = rows.find(({ now }) => now !== null)
-  const found = rows.filter((row) => row !== state)
+  const found = rows.filter(({ now }) => now === null)
   return {
     now: state?.now ?? 0,
     complete: state?.complete === 1,

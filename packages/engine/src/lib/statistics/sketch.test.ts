@@ -7,13 +7,10 @@ const bins = fc.dictionary(fc.nat(BINS - 1).map(String), fc.integer({ min: 1, ma
   noNullPrototype: true,
 })
 
-/** As SQLite writes a sketch, and as Postgres does. */
-const WRITERS = [
-  (sketch: object) => JSON.stringify(sketch),
-  (sketch: object) => JSON.stringify(sketch).replaceAll(/[{:,]/g, ' $& ').replaceAll('}', ' }'),
-]
-
-it.each(WRITERS)('adds the counts of sketches, as they are written', (write) => {
+it.each([
+  ['SQLite', (sketch: object) => JSON.stringify(sketch)],
+  ['Postgres', (sketch: object) => JSON.stringify(sketch).replaceAll(/[{:,]/g, ' $& ').replaceAll('}', ' }')],
+])('adds the counts of sketches, as %s writes them', (_, write) => {
   fc.assert(
     fc.property(fc.array(bins, { maxLength: 5 }), (sketches) => {
       const found = noDurations()
@@ -26,7 +23,7 @@ it.each(WRITERS)('adds the counts of sketches, as they are written', (write) => 
   )
 })
 
-it('finds the durations below which shares of all lie, within 1%', () => {
+it('finds the durations below which shares of all lie', () => {
   const counts = noDurations()
   // Bins 0 to 99 are of one microsecond each.
   addSketch(counts, '{"10":50,"20":45,"30":5}')

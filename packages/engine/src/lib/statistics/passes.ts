@@ -35,8 +35,8 @@ export interface Slice {
   until: Position
 }
 
-// What a pass over sums takes at a time. An open hour has its minutes up to the last ten: otherwise the figures of 50 endpoints
-// would read up to 3,000 minutes.
+// The steps of a pass over sums. An open hour has its minutes up to the last ten: otherwise the figures of 50 endpoints would read
+// up to 3,000 minutes.
 const STEP_MS: Readonly<Record<Span, number>> = { ...SPAN_MS, hour: 10 * SPAN_MS.minute }
 
 export function passesOf(spans: readonly Span[]): Pass[] {

@@ -140,10 +140,12 @@ export function createWorkspaceNotifier(
         // Text that was broken by hand must not keep the others waiting.
         const data = withCount(Object(parseStored(one.data)), occurrences, ids)
         const event = prepareOwnEvent({ type, workspaceId, data, at: beganAt })
-        // Compared with what was read: if more was counted meanwhile, the next round sends it.
+        // Compared with what was read: if more was counted meanwhile, the next round sends it. By its beginning too: another
+        // process may have sent it since, and as many may have been collected again.
         transaction.add(sqlText`
           update keepsend_notifications set event_id = ${event.id}, sent_at = ${clock()}
-          where endpoint_id = ${endpointId} and event_type = ${type} and event_id is null and occurrences = ${occurrences}`)
+          where endpoint_id = ${endpointId} and event_type = ${type} and event_id is null
+            and began_at = ${beganAt} and occurrences = ${occurrences}`)
         transaction.addAll(send(event, endpointId))
       }
       transaction.add(sqlText`

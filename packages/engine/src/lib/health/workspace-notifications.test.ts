@@ -94,6 +94,39 @@ describe.each([false, true])('notifications of a workspace, with history: %s,', 
     expect(await made.received()).toMatchObject([{ count: 12, deliveryIds: ids.slice(1, 11) }])
   })
 
+  it('list each delivery once, if another process sends what was read and as many are collected again', async () => {
+    let meanwhile: (() => Promise<void>) | undefined
+    const made = await notified({
+      wrap: (db) => ({
+        ...db,
+        async atomic(statements) {
+          const happens = meanwhile
+          if (happens && JSON.stringify(statements).includes('update keepsend_notifications set event_id')) {
+            meanwhile = undefined
+            await happens()
+          }
+          return db.atomic(statements)
+        },
+      }),
+    })
+    const fail = async () => {
+      const [event] = await made.publish(1)
+      await made.work()
+      return `${event}.${made.id}`
+    }
+    const ids = [await fail(), await fail()]
+    await made.passMinute()
+    meanwhile = async () => {
+      await made.engine.worker.maintain()
+      ids.push(await fail())
+    }
+    await made.engine.worker.maintain()
+    await made.passMinute()
+    await made.engine.worker.maintain()
+    expect(ids).toHaveLength(3)
+    expect((await made.received()).map(({ deliveryIds }) => deliveryIds)).toEqual(ids.map((id) => [id]))
+  })
+
   it('are sent by the settle again after a minute without any', async () => {
     const made = await notified()
     for (let n = 0; n < 2; n++) {

@@ -2,7 +2,8 @@
 const VERSION_EVERY_MS = 25
 // How long the first outcome of a group waits for others, so that more outcomes share a commit: twice as long as the last
 // commit took, within these bounds. On SQLite no attempt ends during a commit, so commits take at most a third of the time. On
-// Postgres the wait may begin, and end, during the commit before. No receiver notices it. Where a wait of 10 ms ended the group, a commit that took as long (with history, or on a slow disk) made the groups half as large.
+// Postgres the wait may begin, and end, during the commit before. No receiver notices it. Where a wait of 10 ms ended the group,
+// a commit that took as long (with history, or on a slow disk) made the groups half as large.
 const MIN_GATHER_MS = 10
 const MAX_GATHER_MS = 50
 
